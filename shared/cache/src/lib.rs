@@ -1,0 +1,1 @@
+//! Redis or memory behind one typed interface, best effort

@@ -1,0 +1,1 @@
+//! The change feed: append in the transaction, Watch, resumable consumer

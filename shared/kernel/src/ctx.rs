@@ -1,0 +1,142 @@
+//! Who asks, for which tenant, why and until when: the first argument of everything below `api`.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use crate::{Error, Reason, RequestId, TenantId};
+
+/// The context of one request. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Ctx {
+    /// From the token, never from the request.
+    pub tenant: TenantId,
+    pub principal: Principal,
+    pub roles: Vec<Role>,
+    /// Why the data is used (`x-dossier-purpose`), where the caller says so.
+    pub purpose: Option<String>,
+    /// Names this attempt in logs and errors (`x-request-id`); not the idempotency key.
+    pub request_id: RequestId,
+    /// Past this instant nobody waits for the answer and nothing may be committed.
+    pub deadline: Option<Instant>,
+    /// W3C `traceparent` of the caller, handed on to peers.
+    pub trace: Option<String>,
+}
+
+impl Ctx {
+    /// A service's own context for work nobody asked for: jobs, consumers, start-up.
+    pub fn service(name: &str, tenant: TenantId) -> Self {
+        Self {
+            tenant,
+            principal: Principal { kind: PrincipalKind::Service, id: name.to_owned() },
+            roles: vec![Role::Service],
+            purpose: None,
+            request_id: RequestId::random(),
+            deadline: None,
+            trace: None,
+        }
+    }
+
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        let ours = Instant::now() + timeout;
+        self.deadline = Some(self.deadline.map_or(ours, |theirs| theirs.min(ours)));
+        self
+    }
+
+    /// `None` when there is no deadline; zero when it has passed.
+    pub fn remaining(&self) -> Option<Duration> {
+        self.deadline.map(|at| at.saturating_duration_since(Instant::now()))
+    }
+
+    /// Fails with [`Reason::DeadlineExceeded`] once nobody waits any more.
+    pub fn check_deadline(&self) -> Result<(), Error> {
+        match self.remaining() {
+            Some(left) if left.is_zero() => Err(Error::new(
+                Reason::DeadlineExceeded,
+                "The deadline passed before the work was done; nothing was changed.",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    pub fn has_role(&self, role: Role) -> bool {
+        self.roles.contains(&role)
+    }
+}
+
+/// Who a token speaks for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Principal {
+    pub kind: PrincipalKind,
+    /// The token's subject.
+    pub id: String,
+}
+
+impl fmt::Display for Principal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.kind {
+            PrincipalKind::Person => "person",
+            PrincipalKind::ApiKey => "apikey",
+            PrincipalKind::Service => "service",
+        };
+        write!(f, "{kind}:{}", self.id)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PrincipalKind {
+    Person,
+    ApiKey,
+    Service,
+}
+
+/// What a principal may do, by the kind of work it does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// Reads everything that is not sensitive.
+    Viewer,
+    /// Talks to customers: writes customers, interactions, answers and cases.
+    Agent,
+    /// An agent who also designs segments and surveys.
+    Manager,
+    /// Reads and designs segments; changes no customer.
+    Analyst,
+    /// Keeps the files clean: imports, merges, definitions.
+    Steward,
+    /// Handles consent and the rights of the people in the files.
+    PrivacyOfficer,
+    /// Everything inside one tenant.
+    Admin,
+    /// Another service of the suite.
+    Service,
+}
+
+impl Role {
+    pub const ALL: [Self; 8] = [
+        Self::Viewer,
+        Self::Agent,
+        Self::Manager,
+        Self::Analyst,
+        Self::Steward,
+        Self::PrivacyOfficer,
+        Self::Admin,
+        Self::Service,
+    ];
+
+    /// The word used in tokens and policies.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::Agent => "agent",
+            Self::Manager => "manager",
+            Self::Analyst => "analyst",
+            Self::Steward => "steward",
+            Self::PrivacyOfficer => "privacy_officer",
+            Self::Admin => "admin",
+            Self::Service => "service",
+        }
+    }
+
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.as_str() == word)
+    }
+}

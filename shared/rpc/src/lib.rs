@@ -1,0 +1,1 @@
+//! The gRPC edge: server assembly, ordered layers, deadlines, status mapping, peers, drain

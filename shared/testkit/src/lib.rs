@@ -1,0 +1,1 @@
+//! Start a suite for tests, with clients, builders, a clock and fault tools

@@ -1,0 +1,1 @@
+//! Keys, field encryption, blind indexes, erasure of keys
