@@ -1,1 +1,35 @@
-//! The contract, and the code generated from it
+#![doc = include_str!("../README.md")]
+#![expect(clippy::doc_lazy_continuation, reason = "comments of the contract are written for protobuf")]
+
+/// The compiled contract with its comments and options: for reflection, access rules and classes.
+pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
+
+pub mod common {
+    pub mod v1 {
+        tonic::include_proto!("dossier.common.v1");
+    }
+}
+
+pub mod profile {
+    pub mod v1 {
+        tonic::include_proto!("dossier.profile.v1");
+    }
+}
+
+pub mod interaction {
+    pub mod v1 {
+        tonic::include_proto!("dossier.interaction.v1");
+    }
+}
+
+pub mod segmentation {
+    pub mod v1 {
+        tonic::include_proto!("dossier.segmentation.v1");
+    }
+}
+
+pub mod feedback {
+    pub mod v1 {
+        tonic::include_proto!("dossier.feedback.v1");
+    }
+}
