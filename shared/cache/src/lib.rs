@@ -1,1 +1,145 @@
-//! Redis or memory behind one typed interface, best effort
+#![doc = include_str!("../README.md")]
+
+mod breaker;
+mod entry;
+mod flight;
+mod key;
+mod memory;
+mod remote;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use dossier_kernel::Result;
+
+pub use entry::MAX_TTL;
+pub use key::Key;
+
+use entry::{Entry, REMOVED};
+use flight::{Flights, Seat};
+use memory::Memory;
+use remote::Remote;
+
+/// The cache of a service. Cheap to clone; clones share everything.
+#[derive(Clone)]
+pub struct Cache(Arc<Inner>);
+
+struct Inner {
+    backend: Backend,
+    flights: Flights,
+}
+
+enum Backend {
+    Memory(Memory),
+    Redis(Remote),
+}
+
+/// What was loaded to answer a miss, to be kept and given out.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The revision of the row the value was made from.
+    pub version: i64,
+    /// Sealed, never plain personal data.
+    pub value: Bytes,
+}
+
+impl Cache {
+    /// For a process that is alone. Evicts what is used least when `capacity_bytes` is reached.
+    pub fn memory(capacity_bytes: u64) -> Self {
+        Self::of(Backend::Memory(Memory::new(capacity_bytes)))
+    }
+
+    /// For processes that share. Fails with INVALID_ARGUMENT only when `url` is not the address of
+    /// a Redis (`redis://`, `rediss://`); one that is away is used once it answers.
+    pub async fn redis(url: &str) -> Result<Self> {
+        Ok(Self::of(Backend::Redis(Remote::connect(url).await?)))
+    }
+
+    fn of(backend: Backend) -> Self {
+        Self(Arc::new(Inner {
+            backend,
+            flights: Flights::default(),
+        }))
+    }
+
+    /// The value, where there is one that is not known to be stale.
+    pub async fn get(&self, key: &Key) -> Option<Bytes> {
+        match &self.0.backend {
+            Backend::Memory(memory) => memory.get(key),
+            Backend::Redis(remote) => remote.get(key).await,
+        }
+    }
+
+    /// Keeps what was read at revision `version` for about `ttl` (at most [`MAX_TTL`]), unless
+    /// something newer is known. For readers; a writer says [`Cache::supersede`].
+    pub async fn put(&self, key: &Key, version: i64, value: Bytes, ttl: Duration) {
+        let entry = Entry::value(version, value, ttl);
+        match &self.0.backend {
+            Backend::Memory(memory) => memory.set(key, entry),
+            Backend::Redis(remote) => remote.put(key, entry).await,
+        }
+    }
+
+    /// Announces, after the commit, that the row now has revision `version`: older values are
+    /// forgotten, and readers that are late with one cannot put it.
+    pub async fn supersede(&self, key: &Key, version: i64) {
+        self.0.flights.close_boarding(key);
+        match &self.0.backend {
+            Backend::Memory(memory) => memory.set(key, Entry::mark(version)),
+            Backend::Redis(remote) => remote.announce(key, version).await,
+        }
+    }
+
+    /// Announces, after the commit, that whatever is kept is stale. The keys stay empty for half a
+    /// minute, so that no late reader brings an old value back.
+    pub async fn remove(&self, keys: &[Key]) {
+        futures::future::join_all(keys.iter().map(|key| self.supersede(key, REMOVED))).await;
+    }
+
+    /// The value, or what `load` finds, kept for the next one. When many miss the same key at once
+    /// one of them loads for all. `load` says `None` for what does not exist, which is not kept. An
+    /// error is the caller's own and nobody else's: the others load for themselves.
+    pub async fn get_or_load<F, L>(
+        &self,
+        key: &Key,
+        ttl: Duration,
+        load: F,
+    ) -> Result<Option<Bytes>>
+    where
+        F: FnOnce() -> L,
+        L: Future<Output = Result<Option<Loaded>>>,
+    {
+        if let Some(value) = self.get(key).await {
+            return Ok(Some(value));
+        }
+        match self.0.flights.board(key) {
+            Seat::Lead(lead) => {
+                let value = self.load(key, ttl, load).await?;
+                lead.land(value.clone());
+                Ok(value)
+            }
+            Seat::Follow(mut outcome) => {
+                if let Ok(value) = outcome.wait_for(Option::is_some).await {
+                    return Ok(value.clone().flatten());
+                }
+                self.load(key, ttl, load).await
+            }
+        }
+    }
+
+    async fn load<F, L>(&self, key: &Key, ttl: Duration, load: F) -> Result<Option<Bytes>>
+    where
+        F: FnOnce() -> L,
+        L: Future<Output = Result<Option<Loaded>>>,
+    {
+        let Some(Loaded { version, value }) = load().await? else {
+            return Ok(None);
+        };
+        self.put(key, version, value.clone(), ttl).await;
+        Ok(Some(value))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,242 @@
+//! The cache that several processes share: Redis, kept at arm's length.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use bytes::Bytes;
+use dossier_kernel::{Error, Reason, Result};
+use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+use redis::io::tcp::TcpSettings;
+use redis::{Client, IntoConnectionInfo, RedisError, Script};
+
+use crate::Key;
+use crate::breaker::Breaker;
+use crate::entry::{Entry, MAX_TTL};
+
+/// Nobody waits longer than this for Redis.
+const ANSWER_TIMEOUT: Duration = Duration::from_millis(20);
+/// Only the probe waits for connections, and no request waits for the probe.
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(250);
+/// How often a Redis that was given up is tried again.
+const PROBE_INTERVAL: Duration = Duration::from_millis(500);
+/// Announcements that are remembered while Redis is away.
+const UNDELIVERED_MAX: usize = 10_000;
+
+/// An entry on the wire is its version in 20 digits, `+` for a value or `-` for a mark, the value.
+/// Digits compare as text, and Redis compares text of digits alike in every locale.
+const VERSION_DIGITS: usize = 20;
+
+const SET_UNLESS_NEWER: &str = r"
+local held = redis.call('GETRANGE', KEYS[1], 0, 19)
+if held ~= '' and held > string.sub(ARGV[1], 1, 20) then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1";
+
+#[derive(Clone)]
+pub(crate) struct Remote(Arc<Inner>);
+
+struct Inner {
+    connection: ConnectionManager,
+    set_unless_newer: Script,
+    breaker: Breaker,
+    /// Marks that Redis has not taken: by key, the newest version. While there are any the breaker
+    /// stays open, so that this process reads nothing it knows to be stale.
+    undelivered: Mutex<HashMap<Key, i64>>,
+}
+
+impl Remote {
+    /// Fails only when `url` is not a Redis address. A Redis that is away is found later.
+    pub async fn connect(url: &str) -> Result<Self> {
+        let refuse = |_: RedisError| {
+            Error::new(
+                Reason::InvalidArgument,
+                "redis_url is not an address such as redis://127.0.0.1:6379/0.",
+            )
+        };
+        let tcp = TcpSettings::default().set_nodelay(true);
+        // A peer that vanished without a word is given up after this long.
+        #[cfg(target_os = "linux")]
+        let tcp = tcp.set_user_timeout(Duration::from_secs(5));
+        let address = url
+            .into_connection_info()
+            .map_err(refuse)?
+            .set_tcp_settings(tcp);
+        let config = ConnectionManagerConfig::new()
+            .set_number_of_retries(0)
+            .set_connection_timeout(Some(CONNECT_TIMEOUT))
+            .set_response_timeout(Some(ANSWER_TIMEOUT));
+        let client = Client::open(address).map_err(refuse)?;
+        let connection = ConnectionManager::new_lazy_with_config(client, config).map_err(refuse)?;
+        let inner = Arc::new(Inner {
+            connection,
+            set_unless_newer: Script::new(SET_UNLESS_NEWER),
+            breaker: Breaker::new(),
+            undelivered: Mutex::default(),
+        });
+        inner.breaker.open();
+        if !inner.heal().await {
+            tracing::warn!("redis does not answer; reads go to the database until it does");
+            tokio::spawn(probe(Arc::downgrade(&inner)));
+        }
+        Ok(Self(inner))
+    }
+
+    pub async fn get(&self, key: &Key) -> Option<Bytes> {
+        let inner = &self.0;
+        let mut connection = inner.connection.clone();
+        let mut command = redis::cmd("GET");
+        command.arg(key.as_str());
+        let bytes: Option<Vec<u8>> = inner.ask(command.query_async(&mut connection)).await?;
+        let mut bytes = Bytes::from(bytes?);
+        if bytes.get(VERSION_DIGITS) != Some(&b'+') {
+            return None;
+        }
+        Some(bytes.split_off(VERSION_DIGITS + 1))
+    }
+
+    /// Keeps a value unless a newer entry is known. Lost when Redis is away.
+    pub async fn put(&self, key: &Key, entry: Entry) {
+        self.0.ask(self.0.set(key, entry)).await;
+    }
+
+    /// Announces that versions before the mark are stale; repeated until Redis has taken it.
+    pub async fn announce(&self, key: &Key, version: i64) {
+        if self
+            .0
+            .ask(self.0.set(key, Entry::mark(version)))
+            .await
+            .is_some()
+        {
+            return;
+        }
+        let mut undelivered = self.0.undelivered();
+        if undelivered.len() < UNDELIVERED_MAX || undelivered.contains_key(key) {
+            let newest = undelivered.entry(key.clone()).or_insert(version);
+            *newest = version.max(*newest);
+            self.0.trip_until_delivered();
+        } else {
+            // More than fit: stay away until every value that could be stale has expired.
+            self.0.breaker.open_for(MAX_TTL);
+            self.0.trip_until_delivered();
+        }
+    }
+}
+
+impl Inner {
+    /// Runs a command unless the breaker is open; every failure is `None`.
+    async fn ask<T>(
+        self: &Arc<Self>,
+        command: impl Future<Output = Result<T, RedisError>>,
+    ) -> Option<T> {
+        if self.breaker.is_open() {
+            return None;
+        }
+        match tokio::time::timeout(ANSWER_TIMEOUT, command).await {
+            Ok(Ok(answer)) => {
+                self.breaker.succeeded();
+                Some(answer)
+            }
+            Ok(Err(_)) | Err(_) => {
+                if self.breaker.failed() {
+                    self.give_up();
+                }
+                None
+            }
+        }
+    }
+
+    async fn set(&self, key: &Key, entry: Entry) -> Result<bool, RedisError> {
+        let mut connection = self.connection.clone();
+        let (sign, value) = match entry.value {
+            Some(value) => ('+', value),
+            None => ('-', Bytes::new()),
+        };
+        let mut wire = format!("{:020}{sign}", entry.version).into_bytes();
+        wire.extend_from_slice(&value);
+        let ttl_ms = u64::try_from(entry.ttl.as_millis())
+            .unwrap_or(u64::MAX)
+            .max(1);
+        self.set_unless_newer
+            .key(key.as_str())
+            .arg(wire)
+            .arg(ttl_ms)
+            .invoke_async(&mut connection)
+            .await
+    }
+
+    fn trip_until_delivered(self: &Arc<Self>) {
+        if self.breaker.open() {
+            self.give_up();
+        }
+    }
+
+    /// Says so once and looks for Redis in the background.
+    fn give_up(self: &Arc<Self>) {
+        tracing::warn!("redis does not answer; reads go to the database until it does");
+        tokio::spawn(probe(Arc::downgrade(self)));
+    }
+
+    /// Delivers what Redis has missed and closes the breaker; `false` when Redis is still away.
+    async fn heal(&self) -> bool {
+        let mut connection = self.connection.clone();
+        let ping = async { redis::cmd("PING").query_async::<()>(&mut connection).await };
+        if !matches!(
+            tokio::time::timeout(CONNECT_TIMEOUT, ping).await,
+            Ok(Ok(()))
+        ) {
+            return false;
+        }
+        loop {
+            let Some((key, version)) = self.next_undelivered() else {
+                return true;
+            };
+            let set = self.set(&key, Entry::mark(version));
+            if !matches!(tokio::time::timeout(ANSWER_TIMEOUT, set).await, Ok(Ok(_))) {
+                return false;
+            }
+            self.delivered(&key, version);
+        }
+    }
+
+    /// The next announcement to repeat. When there is none the breaker is closed under the same
+    /// lock, so that one that fails meanwhile opens it again.
+    fn next_undelivered(&self) -> Option<(Key, i64)> {
+        let undelivered = self.undelivered();
+        let next = undelivered
+            .iter()
+            .next()
+            .map(|(key, version)| (key.clone(), *version));
+        if next.is_none() {
+            self.breaker.close();
+        }
+        next
+    }
+
+    fn delivered(&self, key: &Key, version: i64) {
+        let mut undelivered = self.undelivered();
+        if undelivered.get(key) == Some(&version) {
+            undelivered.remove(key);
+        }
+    }
+
+    fn undelivered(&self) -> std::sync::MutexGuard<'_, HashMap<Key, i64>> {
+        self.undelivered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Tries until Redis answers again, or nobody has the cache any more.
+async fn probe(inner: Weak<Inner>) {
+    loop {
+        tokio::time::sleep(PROBE_INTERVAL).await;
+        let Some(inner) = inner.upgrade() else {
+            return;
+        };
+        if inner.breaker.may_close() && inner.heal().await {
+            tracing::info!("redis answers again");
+            return;
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! The laws of the cache, on every backend there is.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use dossier_kernel::{Error, TenantId};
+use proptest::prelude::*;
+use tokio::net::TcpListener;
+
+use super::*;
+
+const TTL: Duration = Duration::from_secs(60);
+
+/// A key nobody else uses, also in a Redis that other tests use.
+fn fresh_key() -> Key {
+    let random = getrandom::u64().expect("the system has randomness");
+    Key::new(&TenantId::embedded_default(), "cache.test", random)
+}
+
+/// Memory, and Redis where the run has one.
+async fn backends() -> Vec<Cache> {
+    let mut all = vec![Cache::memory(1 << 20)];
+    if std::env::var("DOSSIER_TEST_BACKENDS").as_deref() != Ok("sqlite") {
+        let url = std::env::var("DOSSIER_TEST_REDIS_URL").expect(
+            "DOSSIER_TEST_REDIS_URL names a Redis for tests; `cargo xtask test` starts one, \
+             DOSSIER_TEST_BACKENDS=sqlite goes without",
+        );
+        all.push(Cache::redis(&url).await.expect("an address"));
+    }
+    all
+}
+
+fn text(value: Option<Bytes>) -> Option<String> {
+    value.map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+}
+
+#[tokio::test]
+async fn an_older_version_never_replaces_a_newer_one() {
+    for cache in backends().await {
+        let key = fresh_key();
+        cache.put(&key, 2, Bytes::from_static(b"two"), TTL).await;
+        cache.put(&key, 1, Bytes::from_static(b"one"), TTL).await;
+        assert_eq!(text(cache.get(&key).await).as_deref(), Some("two"));
+        cache.put(&key, 10, Bytes::from_static(b"ten"), TTL).await;
+        assert_eq!(text(cache.get(&key).await).as_deref(), Some("ten"));
+    }
+}
+
+#[tokio::test]
+async fn a_late_reader_cannot_bring_back_what_a_writer_superseded() {
+    for cache in backends().await {
+        let key = fresh_key();
+        cache.put(&key, 3, Bytes::from_static(b"three"), TTL).await;
+        cache.supersede(&key, 4).await;
+        assert_eq!(cache.get(&key).await, None);
+        cache.put(&key, 3, Bytes::from_static(b"three"), TTL).await;
+        assert_eq!(cache.get(&key).await, None);
+        cache.put(&key, 4, Bytes::from_static(b"four"), TTL).await;
+        assert_eq!(text(cache.get(&key).await).as_deref(), Some("four"));
+    }
+}
+
+#[tokio::test]
+async fn removed_keys_stay_empty_for_late_readers() {
+    for cache in backends().await {
+        let keys = [fresh_key(), fresh_key()];
+        for key in &keys {
+            cache.put(key, 1, Bytes::from_static(b"x"), TTL).await;
+        }
+        cache.remove(&keys).await;
+        for key in &keys {
+            cache.put(key, 1, Bytes::from_static(b"x"), TTL).await;
+            assert_eq!(cache.get(key).await, None);
+        }
+    }
+}
+
+#[tokio::test]
+async fn values_expire() {
+    for cache in backends().await {
+        let key = fresh_key();
+        cache
+            .put(&key, 1, Bytes::from_static(b"x"), Duration::from_millis(20))
+            .await;
+        let gone = async {
+            while cache.get(&key).await.is_some() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(5), gone)
+            .await
+            .expect("expires");
+    }
+}
+
+#[tokio::test]
+async fn many_who_miss_at_once_load_once() {
+    for cache in backends().await {
+        let key = fresh_key();
+        let loads = AtomicUsize::new(0);
+        let (open, gate) = tokio::sync::watch::channel(false);
+        let ask = || async {
+            let mut gate = gate.clone();
+            cache
+                .get_or_load(&key, TTL, || async {
+                    loads.fetch_add(1, Ordering::SeqCst);
+                    gate.wait_for(|open| *open).await.map_err(Error::internal)?;
+                    Ok(Some(Loaded {
+                        version: 1,
+                        value: Bytes::from_static(b"x"),
+                    }))
+                })
+                .await
+        };
+        let crowd = futures::future::join_all((0..50).map(|_| ask()));
+        let opener = async {
+            while loads.load(Ordering::SeqCst) == 0 {
+                tokio::task::yield_now().await;
+            }
+            open.send_replace(true);
+        };
+        let (answers, ()) = futures::join!(crowd, opener);
+        for answer in answers {
+            assert_eq!(text(answer.expect("loads")).as_deref(), Some("x"));
+        }
+        assert_eq!(loads.load(Ordering::SeqCst), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_failed_load_is_the_leaders_alone() {
+    let cache = Cache::memory(1 << 20);
+    let key = fresh_key();
+    let first = AtomicUsize::new(0);
+    let ask = || async {
+        cache
+            .get_or_load(&key, TTL, || async {
+                let turn = first.fetch_add(1, Ordering::SeqCst);
+                tokio::task::yield_now().await;
+                if turn == 0 {
+                    return Err(Error::unavailable("Try again."));
+                }
+                Ok(Some(Loaded {
+                    version: 1,
+                    value: Bytes::from_static(b"x"),
+                }))
+            })
+            .await
+    };
+    let answers = futures::future::join_all((0..10).map(|_| ask())).await;
+    assert_eq!(answers.iter().filter(|answer| answer.is_err()).count(), 1);
+}
+
+#[tokio::test]
+async fn a_load_begun_before_a_write_answers_nobody_who_asks_after_it() {
+    let cache = Cache::memory(1 << 20);
+    let key = fresh_key();
+    let (open, mut gate) = tokio::sync::watch::channel(false);
+    let slow = cache.get_or_load(&key, TTL, || async {
+        gate.wait_for(|open| *open).await.map_err(Error::internal)?;
+        Ok(Some(Loaded {
+            version: 1,
+            value: Bytes::from_static(b"old"),
+        }))
+    });
+    let writer = async {
+        cache.supersede(&key, 2).await;
+        let fresh = cache.get_or_load(&key, TTL, || async {
+            Ok(Some(Loaded {
+                version: 2,
+                value: Bytes::from_static(b"new"),
+            }))
+        });
+        assert_eq!(text(fresh.await.expect("loads")).as_deref(), Some("new"));
+        open.send_replace(true);
+    };
+    let (old, ()) = futures::join!(slow, writer);
+    assert_eq!(text(old.expect("loads")).as_deref(), Some("old"));
+    assert_eq!(text(cache.get(&key).await).as_deref(), Some("new"));
+}
+
+#[tokio::test]
+async fn a_dead_redis_is_a_miss_and_soon_costs_nothing() {
+    let free = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = free.local_addr().expect("bound").port();
+    drop(free);
+    let cache = Cache::redis(&format!("redis://127.0.0.1:{port}"))
+        .await
+        .expect("an address");
+    let key = fresh_key();
+    cache.put(&key, 1, Bytes::from_static(b"x"), TTL).await;
+    cache.supersede(&key, 2).await;
+    let begun = std::time::Instant::now();
+    for _ in 0..1_000 {
+        assert_eq!(cache.get(&key).await, None);
+    }
+    assert!(
+        begun.elapsed() < Duration::from_secs(1),
+        "the breaker is open"
+    );
+    let loaded = cache.get_or_load(&key, TTL, || async {
+        Ok(Some(Loaded {
+            version: 2,
+            value: Bytes::from_static(b"x"),
+        }))
+    });
+    assert_eq!(text(loaded.await.expect("loads")).as_deref(), Some("x"));
+}
+
+#[tokio::test]
+async fn a_silent_redis_is_waited_for_a_few_times_only() {
+    // Accepts and never answers, as a frozen process does.
+    let silent = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = silent.local_addr().expect("bound").port();
+    let cache = Cache::redis(&format!("redis://127.0.0.1:{port}"))
+        .await
+        .expect("an address");
+    let begun = std::time::Instant::now();
+    for _ in 0..100 {
+        assert_eq!(cache.get(&fresh_key()).await, None);
+    }
+    assert!(begun.elapsed() < Duration::from_secs(1));
+}
+
+#[tokio::test]
+async fn an_address_that_is_none_is_refused() {
+    assert!(Cache::redis("localhost").await.is_err());
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Put(i64),
+    Supersede(i64),
+}
+
+proptest! {
+    /// Whatever the order of puts and announcements, a value that is found is the newest known.
+    #[test]
+    fn what_is_found_is_never_older_than_what_is_known(
+        steps in proptest::collection::vec(
+            prop_oneof![(0..20i64).prop_map(Step::Put), (0..20i64).prop_map(Step::Supersede)],
+            1..40,
+        )
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        runtime.block_on(async {
+            let cache = Cache::memory(1 << 20);
+            let key = fresh_key();
+            let mut newest = i64::MIN;
+            for step in steps {
+                match step {
+                    Step::Put(version) => {
+                        cache.put(&key, version, Bytes::from(version.to_string()), TTL).await;
+                        newest = newest.max(version);
+                    }
+                    Step::Supersede(version) => {
+                        cache.supersede(&key, version).await;
+                        newest = newest.max(version);
+                    }
+                }
+                if let Some(found) = text(cache.get(&key).await) {
+                    prop_assert_eq!(found, newest.to_string());
+                }
+            }
+            Ok(())
+        })?;
+    }
+}
