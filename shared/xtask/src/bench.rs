@@ -1,0 +1,55 @@
+//! Speed beside its ceiling, both measured in the same run (`tests/bench`).
+
+use crate::command::run;
+use crate::workspace::Workspace;
+
+#[derive(clap::Args)]
+pub struct Options {
+    /// Which to measure; all when none is named.
+    workloads: Vec<Workload>,
+    /// How many interleaved pairs of ceiling and suite.
+    #[arg(long, default_value_t = 7)]
+    pairs: u32,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Workload {
+    /// Reading one customer, beside a bare echo of the same bytes.
+    W1,
+    /// Durable single writes by 64 clients, beside the disk's flush rate.
+    W2,
+    /// Streamed durable writes, beside a raw bulk insert with the same indexes.
+    W3,
+    /// Start on existing data to the first answer, and memory at rest.
+    Start,
+}
+
+impl Workload {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::W1 => "w1",
+            Self::W2 => "w2",
+            Self::W3 => "w3",
+            Self::Start => "start",
+        }
+    }
+}
+
+pub fn run_all(options: &Options) -> anyhow::Result<()> {
+    let workspace = Workspace::find()?;
+    let programs = [
+        "--package",
+        "dossier",
+        "--package",
+        "dossier-tests",
+        "--bins",
+    ];
+    run(workspace
+        .cargo()
+        .args(["build", "--locked", "--release"])
+        .args(programs))?;
+    let mut bench = std::process::Command::new(workspace.target.join("release/dossier-bench"));
+    bench.arg("--pairs").arg(options.pairs.to_string());
+    bench.args(options.workloads.iter().map(|workload| workload.name()));
+    run(&mut bench)
+}

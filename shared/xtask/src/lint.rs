@@ -1,0 +1,59 @@
+//! Format, clippy, the contract's rules and the rules of the house.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::command::run;
+use crate::tools;
+use crate::workspace::Workspace;
+
+/// The contract that clients were built against; `buf breaking` compares with it.
+const BASELINE: &str = "proto/baseline.binpb";
+
+pub fn run_all() -> anyhow::Result<()> {
+    let workspace = Workspace::find()?;
+    run(workspace.cargo().args(["fmt", "--all", "--check"]))?;
+    let buf = tools::buf(&workspace)?;
+    run(in_root(&workspace, &buf).args(["lint", "proto"]))?;
+    run(in_root(&workspace, &buf).args(["breaking", "proto", "--against", BASELINE]))?;
+    let clippy = [
+        "clippy",
+        "--locked",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ];
+    run(workspace.cargo().args(clippy))?;
+    let tidy = [
+        "test",
+        "--locked",
+        "--quiet",
+        "--package",
+        "dossier-tests",
+        "--test",
+        "it",
+        "tidy",
+    ];
+    run(workspace.cargo().args(tidy))
+}
+
+pub fn accept_contract() -> anyhow::Result<()> {
+    let workspace = Workspace::find()?;
+    let buf = tools::buf(&workspace)?;
+    let image = [
+        "build",
+        "proto",
+        "--exclude-source-info",
+        "--output",
+        BASELINE,
+    ];
+    run(in_root(&workspace, &buf).args(image))
+}
+
+fn in_root(workspace: &Workspace, program: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.current_dir(&workspace.root);
+    command
+}

@@ -1,0 +1,52 @@
+//! Every test: of each crate, across services on both backend families, the clients in Python and
+//! Node, and the short form of the crash harness.
+
+use std::process::Command;
+
+use crate::backends::Backends;
+use crate::command::{run, succeeds};
+use crate::tools;
+use crate::workspace::Workspace;
+
+#[derive(clap::Args)]
+pub struct Options {
+    /// Handed on to `cargo nextest run`, or to `cargo test` where nextest is not installed.
+    #[arg(last = true)]
+    arguments: Vec<String>,
+}
+
+pub fn run_all(options: &Options) -> anyhow::Result<()> {
+    let workspace = Workspace::find()?;
+    tools::ensure(&[tools::STRINGS])?;
+    build_programs(&workspace)?;
+    let backends = Backends::start()?;
+    let mut tests = prepared(&workspace, &backends)?;
+    tests
+        .args(["--locked", "--workspace"])
+        .args(&options.arguments);
+    run(&mut tests)
+}
+
+/// The tests that crash, drain or compare whole processes start these.
+fn build_programs(workspace: &Workspace) -> anyhow::Result<()> {
+    run(workspace
+        .cargo()
+        .args(["build", "--locked", "--workspace", "--bins"]))
+}
+
+/// The test runner with everything the tests ask the environment for.
+fn prepared(workspace: &Workspace, backends: &Backends) -> anyhow::Result<Command> {
+    let mut cargo = workspace.cargo();
+    cargo
+        .env("DOSSIER_TEST_POSTGRES_URL", &backends.postgres_url)
+        .env("DOSSIER_TEST_REDIS_URL", &backends.redis_url)
+        .env("DOSSIER_TEST_PYTHON", tools::python(workspace)?)
+        .env("DOSSIER_TEST_NODE_MODULES", tools::node_modules(workspace)?)
+        .env_remove("DOSSIER_TEST_BACKENDS");
+    if succeeds(workspace.cargo().args(["nextest", "--version"])) {
+        cargo.args(["nextest", "run", "--no-fail-fast"]);
+    } else {
+        cargo.args(["test", "--no-fail-fast"]);
+    }
+    Ok(cargo)
+}

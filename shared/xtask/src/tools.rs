@@ -1,0 +1,189 @@
+//! Installs what a fresh Debian machine lacks, once.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, bail};
+
+use crate::command::{exists, run, run_quietly};
+use crate::workspace::Workspace;
+
+/// The version that wrote the committed baseline.
+const BUF_VERSION: &str = "1.75.0";
+
+/// A program, and the Debian package that brings it.
+pub struct Program {
+    name: &'static str,
+    package: &'static str,
+}
+
+pub const REDIS: Program = Program {
+    name: "redis-server",
+    package: "redis-server",
+};
+pub const STRINGS: Program = Program {
+    name: "strings",
+    package: "binutils",
+};
+const NODE: Program = Program {
+    name: "node",
+    package: "nodejs",
+};
+const NPM: Program = Program {
+    name: "npm",
+    package: "npm",
+};
+const PYTHON: Program = Program {
+    name: "python3",
+    package: "python3-venv",
+};
+
+/// Installs the packages of the programs that are missing.
+pub fn ensure(programs: &[Program]) -> anyhow::Result<()> {
+    install(
+        programs
+            .iter()
+            .filter(|program| !exists(program.name))
+            .map(|program| program.package),
+    )
+}
+
+/// The folder of `initdb` and `postgres`, which Debian keeps out of the search path.
+pub fn postgres_programs() -> anyhow::Result<PathBuf> {
+    if let Some(dir) = find_postgres() {
+        return Ok(dir);
+    }
+    install(["postgresql"].into_iter())?;
+    find_postgres().context("PostgreSQL is installed, but no initdb was found")
+}
+
+/// A Python that has the packages of the Python client.
+pub fn python(workspace: &Workspace) -> anyhow::Result<PathBuf> {
+    let wanted = workspace.root.join("tests/clients/python/requirements.txt");
+    let dir = workspace.tool_dir("python")?;
+    let python = dir.join("bin/python");
+    once(&dir, &[&wanted], || {
+        ensure(&[PYTHON])?;
+        run_quietly(
+            Command::new("python3")
+                .args(["-m", "venv", "--clear"])
+                .arg(&dir),
+        )?;
+        run_quietly(
+            Command::new(&python)
+                .args([
+                    "-m",
+                    "pip",
+                    "install",
+                    "--quiet",
+                    "--disable-pip-version-check",
+                    "-r",
+                ])
+                .arg(&wanted),
+        )?;
+        Ok(())
+    })?;
+    Ok(python)
+}
+
+/// The `node_modules` folder with the packages of the Node client.
+pub fn node_modules(workspace: &Workspace) -> anyhow::Result<PathBuf> {
+    let client = workspace.root.join("tests/clients/node");
+    let wanted = ["package.json", "package-lock.json"].map(|file| client.join(file));
+    let dir = workspace.tool_dir("node")?;
+    once(&dir, &[&wanted[0], &wanted[1]], || {
+        ensure(&[NODE, NPM])?;
+        for file in &wanted {
+            let name = file.file_name().context("a file has a name")?;
+            std::fs::copy(file, dir.join(name))?;
+        }
+        run_quietly(
+            Command::new("npm")
+                .args(["ci", "--no-audit", "--no-fund"])
+                .current_dir(&dir),
+        )?;
+        Ok(())
+    })?;
+    Ok(dir.join("node_modules"))
+}
+
+/// The `buf` program.
+pub fn buf(workspace: &Workspace) -> anyhow::Result<PathBuf> {
+    let dir = workspace.tool_dir(&format!("buf-{BUF_VERSION}"))?;
+    let buf = dir.join("node_modules/.bin/buf");
+    if !buf.exists() {
+        ensure(&[NODE, NPM])?;
+        run_quietly(
+            Command::new("npm")
+                .args([
+                    "install",
+                    "--no-audit",
+                    "--no-fund",
+                    "--no-save",
+                    "--prefix",
+                ])
+                .arg(&dir)
+                .arg(format!("@bufbuild/buf@{BUF_VERSION}")),
+        )?;
+    }
+    Ok(buf)
+}
+
+/// Does the work unless it was done for the same contents of the same files before.
+fn once(
+    dir: &Path,
+    inputs: &[&Path],
+    work: impl FnOnce() -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let mut contents = String::new();
+    for input in inputs {
+        contents += &std::fs::read_to_string(input)
+            .with_context(|| format!("cannot read {}", input.display()))?;
+    }
+    let stamp = dir.join("installed-for");
+    if std::fs::read_to_string(&stamp).is_ok_and(|before| before == contents) {
+        return Ok(());
+    }
+    eprintln!("installing {}", dir.display());
+    work()?;
+    std::fs::write(&stamp, contents)?;
+    Ok(())
+}
+
+fn find_postgres() -> Option<PathBuf> {
+    let mut found: Vec<(u32, PathBuf)> = std::fs::read_dir("/usr/lib/postgresql")
+        .ok()?
+        .flatten()
+        .filter_map(|entry| {
+            let version = entry.file_name().to_str()?.parse().ok()?;
+            Some((version, entry.path().join("bin")))
+        })
+        .filter(|(_, bin)| bin.join("initdb").is_file())
+        .collect();
+    found.sort();
+    found.pop().map(|(_, bin)| bin)
+}
+
+fn install(packages: impl Iterator<Item = &'static str>) -> anyhow::Result<()> {
+    let packages: Vec<_> = packages.collect();
+    if packages.is_empty() {
+        return Ok(());
+    }
+    if !exists("apt-get") {
+        bail!(
+            "install these first, by the means of your system: {}",
+            packages.join(", ")
+        );
+    }
+    let as_root = || {
+        let root = run_quietly(Command::new("id").arg("-u")).is_ok_and(|uid| uid.trim() == "0");
+        let mut command = Command::new(if root { "env" } else { "sudo" });
+        command.args(["DEBIAN_FRONTEND=noninteractive", "apt-get"]);
+        command.args(["-qq", "-o", "DPkg::Lock::Timeout=300"]);
+        command
+    };
+    run(as_root().arg("update"))?;
+    run(as_root()
+        .args(["install", "-y", "--no-install-recommends"])
+        .args(packages))
+}
