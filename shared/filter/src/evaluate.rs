@@ -58,3 +58,89 @@ fn has_value(value: &Value, has: &Has) -> bool {
         (_, Has::Prefix(_) | Has::Member(_)) => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{FieldType, Filter, Schema};
+
+    struct Regions;
+
+    impl Schema for Regions {
+        fn field(&self, path: &[String]) -> Option<FieldType> {
+            match path.join(".").as_str() {
+                "region" => Some(FieldType::String),
+                "tags" => Some(FieldType::StringSet),
+                _ => None,
+            }
+        }
+
+        fn known(&self) -> Vec<String> {
+            vec!["region".to_owned(), "tags".to_owned()]
+        }
+    }
+
+    struct Customer(Value, Value);
+
+    impl Row for Customer {
+        fn field(&self, path: &[String]) -> Value {
+            if path == ["region"] {
+                self.0.clone()
+            } else {
+                self.1.clone()
+            }
+        }
+    }
+
+    fn passes(text: &str, region: Value) -> bool {
+        let tags = Value::Set(vec!["vip".to_owned()]);
+        Filter::parse(text, &Regions)
+            .expect("valid")
+            .evaluate(&Customer(region, tags))
+    }
+
+    fn cn() -> Value {
+        Value::String("CN".to_owned())
+    }
+
+    #[test]
+    fn a_missing_value_fails_every_comparison_and_passes_their_negation() {
+        for text in [
+            "region = \"CN\"",
+            "region != \"CN\"",
+            "region:*",
+            "region:\"C*\"",
+        ] {
+            assert!(!passes(text, Value::Null), "{text}");
+            assert!(passes(&format!("NOT {text}"), Value::Null), "NOT {text}");
+        }
+    }
+
+    #[test]
+    fn a_value_of_another_type_counts_as_missing() {
+        assert!(!passes("region = \"1\"", Value::Int(1)));
+        assert!(passes("NOT region = \"1\"", Value::Int(1)));
+    }
+
+    #[test]
+    fn or_binds_tighter_than_and() {
+        assert!(passes(
+            "region = \"CN\" OR region = \"DE\" AND tags:vip",
+            cn()
+        ));
+        assert!(!passes(
+            "region = \"CN\" OR region = \"DE\" AND tags:new",
+            cn()
+        ));
+        assert!(passes(
+            "region = \"CN\" OR (region = \"DE\" AND tags:new)",
+            cn()
+        ));
+    }
+
+    #[test]
+    fn the_empty_filter_keeps_everything() {
+        assert!(passes("", Value::Null));
+        assert!(passes("  \n", Value::Null));
+    }
+}

@@ -8,6 +8,7 @@ mod node;
 mod order;
 mod parse;
 mod problem;
+mod restriction;
 mod schema;
 mod sql;
 

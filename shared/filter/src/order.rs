@@ -51,3 +51,43 @@ fn parse(text: &str, allowed: &[&str]) -> Result<Vec<(String, Direction)>, Probl
     }
     Ok(order)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALLOWED: [&str; 2] = ["create_time", "name"];
+
+    #[test]
+    fn fields_come_in_order_with_their_direction() {
+        let order = OrderBy::parse(" create_time  desc,name ", &ALLOWED).expect("valid");
+        let expected = [
+            ("create_time", Direction::Descending),
+            ("name", Direction::Ascending),
+        ];
+        assert_eq!(
+            order,
+            expected.map(|(field, direction)| (field.to_owned(), direction))
+        );
+        assert_eq!(
+            OrderBy::parse("", &ALLOWED).expect("the list's own order"),
+            []
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        for (text, words) in [
+            ("nmae", "did you mean `name`?"),
+            ("secret", "known are create_time, name"),
+            ("name descending", "only `asc` or `desc`"),
+            ("name desc desc", "only `asc` or `desc`"),
+            ("name, ", "a field is missing"),
+            ("name, name desc", "named twice"),
+        ] {
+            let error = OrderBy::parse(text, &ALLOWED).expect_err(text);
+            assert!(error.message().contains(words), "{text}: {error}");
+            assert_eq!(error.violations()[0].field, "order_by");
+        }
+    }
+}

@@ -2,9 +2,10 @@
 
 use crate::lex::{self, Kind, Token};
 use crate::literal::{self, Literal};
-use crate::node::{Has, Node, Op, Target};
+use crate::node::{Node, Target};
 use crate::problem::{Problem, shown, suggest};
-use crate::{Arg, Call, FieldType, Filter, MAX_COST, MAX_DEPTH, MAX_TEXT_BYTES, Schema};
+use crate::restriction;
+use crate::{Arg, Call, Filter, MAX_COST, MAX_DEPTH, MAX_TEXT_BYTES, Schema};
 
 pub(crate) fn parse(text: &str, schema: &dyn Schema) -> Result<Filter, Problem> {
     if text.len() > MAX_TEXT_BYTES {
@@ -158,14 +159,12 @@ impl<'a> Parser<'a> {
             Kind::Compare(op) => {
                 self.take();
                 let value = self.value()?;
-                check_operator(&target, op, comparator.at)?;
-                let value = literal::read(&value, target.kind())?;
-                Ok(Node::Compare { target, op, value })
+                restriction::compare(target, op, comparator.at, &value)
             }
             Kind::Has => {
                 self.take();
                 let value = self.value()?;
-                has(target, &value)
+                restriction::has(target, &value)
             }
             _ => Err(Problem::at(
                 comparator.at,
@@ -360,53 +359,4 @@ fn join(
     } else {
         make(flat)
     }
-}
-
-fn check_operator(target: &Target, op: Op, at: usize) -> Result<(), Problem> {
-    let words = match target.kind() {
-        FieldType::Int | FieldType::Decimal | FieldType::Time | FieldType::Date => return Ok(()),
-        FieldType::StringSet => "a set is asked with `:`, such as tags:\"vip\"",
-        _ if !op.is_ordering() => return Ok(()),
-        FieldType::String => "text has no order here; use =, != or :",
-        FieldType::Bool => "true and false have no order; use = or !=",
-        FieldType::Enum(_) => "names of an enum have no order; use = or !=",
-        FieldType::Id => "ids have no order; use = or !=",
-    };
-    Err(Problem::at(at, words))
-}
-
-/// `:` is presence, a prefix, a member, and else equality.
-fn has(target: Target, value: &Literal) -> Result<Node, Problem> {
-    if value.is_any() {
-        return Ok(Node::Has {
-            target,
-            has: Has::Any,
-        });
-    }
-    match target.kind() {
-        FieldType::StringSet => {
-            let member = literal::member(value)?;
-            Ok(Node::Has {
-                target,
-                has: Has::Member(member),
-            })
-        }
-        FieldType::String => match literal::prefix(value)? {
-            Some(prefix) => Ok(Node::Has {
-                target,
-                has: Has::Prefix(prefix),
-            }),
-            None => equal(target, value),
-        },
-        _ => equal(target, value),
-    }
-}
-
-fn equal(target: Target, value: &Literal) -> Result<Node, Problem> {
-    let value = literal::read(value, target.kind())?;
-    Ok(Node::Compare {
-        target,
-        op: Op::Equal,
-        value,
-    })
 }
