@@ -1,0 +1,256 @@
+//! The database of one service.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use dossier_kernel::{Clock, Ctx, Error, Reason, Result, TenantId};
+use futures::future::BoxFuture;
+use sea_orm::DatabaseConnection;
+use sea_orm_migration::MigrationTrait;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::sync::{Mutex, watch};
+use tokio::task::JoinHandle;
+
+use crate::idempotency::{self, Claim};
+use crate::job::{Job, Work};
+use crate::writer::{Queue, Writer};
+use crate::{Backend, BeforeCommit, Committed, Once, Options, Tx, migrate, postgres, sqlite};
+
+/// How often outcomes of old requests are deleted.
+const FORGET_EVERY: Duration = Duration::from_secs(3_600);
+
+/// One service's database. Cheap to clone.
+#[derive(Clone)]
+pub struct Db(Arc<Inner>);
+
+struct Inner {
+    service: &'static str,
+    reader: DatabaseConnection,
+    writing: Writing,
+    committed: watch::Sender<u64>,
+    stop: watch::Sender<bool>,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
+}
+
+enum Writing {
+    /// To the one writer of the file, and its connection, which is closed last.
+    Sqlite {
+        queue: Queue,
+        conn: DatabaseConnection,
+    },
+    /// Straight to the pool.
+    Postgres { before_commit: BeforeCommit },
+}
+
+impl Db {
+    /// Opens or creates the database. `before_commit` is `feed::append`.
+    pub async fn open(options: Options, before_commit: BeforeCommit) -> Result<Self> {
+        let (committed, _) = watch::channel(0);
+        let (stop, stopped) = watch::channel(false);
+        let mut tasks = Vec::new();
+        let (reader, writing) = match Backend::of(&options.url)? {
+            Backend::Sqlite => {
+                let opened = sqlite::open(&options).await?;
+                let conn = opened.writer;
+                let (writer, queue) = Writer::new(conn.clone(), before_commit, committed.clone());
+                tasks.push(tokio::spawn(writer.run(stopped)));
+                (opened.reader, Writing::Sqlite { queue, conn })
+            }
+            Backend::Postgres => (
+                postgres::open(&options).await?,
+                Writing::Postgres { before_commit },
+            ),
+        };
+        let inner = Inner {
+            service: options.schema,
+            reader,
+            writing,
+            committed,
+            stop,
+            tasks: Mutex::new(tasks),
+        };
+        let db = Self(Arc::new(inner));
+        db.0.tasks.lock().await.push(db.spawn_forgetting());
+        Ok(db)
+    }
+
+    pub fn backend(&self) -> Backend {
+        match &self.0.writing {
+            Writing::Sqlite { .. } => Backend::Sqlite,
+            Writing::Postgres { .. } => Backend::Postgres,
+        }
+    }
+
+    /// For reading. On SQLite its connections refuse to write.
+    pub fn reader(&self) -> &DatabaseConnection {
+        &self.0.reader
+    }
+
+    /// Runs `work` in a transaction; `Ok` means that its effect is on disk. Where `work` fails, or
+    /// the deadline of `ctx` passes first, nothing is kept. `work` awaits nothing but its
+    /// transaction.
+    pub async fn write<T, F>(&self, ctx: &Ctx, work: F) -> Result<Committed<T>>
+    where
+        F: for<'t> FnOnce(&'t Tx) -> BoxFuture<'t, Result<T>> + Send + 'static,
+        T: Send + 'static,
+    {
+        ctx.check_deadline()?;
+        let (job, answer) = Work::new(ctx, work);
+        match &self.0.writing {
+            Writing::Sqlite { queue, .. } => {
+                let sent = queue.send(Box::new(job) as Box<dyn Job>);
+                within(ctx, sent).await?.map_err(|_| closed())?;
+            }
+            Writing::Postgres { before_commit } => {
+                let pool = self.0.reader.clone();
+                let committed = self.0.committed.clone();
+                // In a task of its own: a caller that goes away cannot cut it in half.
+                tokio::spawn(postgres::run(
+                    pool,
+                    *before_commit,
+                    committed,
+                    Box::new(job),
+                ));
+            }
+        }
+        answer.await.map_err(|_| closed())?
+    }
+
+    /// As [`Db::write`], but at most once per tenant and `request_id`, for at least 7 days: a call
+    /// that comes again gets the first one's value with `replayed` set, a call with another body
+    /// `REQUEST_ID_REUSED`. Failed work is not remembered. The value is stored as JSON and must
+    /// hold no plain personal data.
+    pub async fn write_once<T, F>(
+        &self,
+        ctx: &Ctx,
+        once: Option<Once>,
+        work: F,
+    ) -> Result<Committed<T>>
+    where
+        F: for<'t> FnOnce(&'t Tx) -> BoxFuture<'t, Result<T>> + Send + 'static,
+        T: Serialize + DeserializeOwned + Send + 'static,
+    {
+        let Some(once) = once else {
+            return self.write(ctx, work).await;
+        };
+        let tenant = ctx.tenant.clone();
+        let done = self
+            .write(ctx, move |tx| Box::pin(run_once(tx, tenant, once, work)))
+            .await?;
+        let (value, replayed) = done.value;
+        Ok(Committed {
+            value,
+            positions: done.positions,
+            replayed,
+        })
+    }
+
+    /// Applies what the ledger lacks, in one transaction; says how many migrations that were.
+    pub async fn migrate(&self, migrations: Vec<Box<dyn MigrationTrait>>) -> Result<u32> {
+        let ctx = Ctx::service(self.0.service, TenantId::all());
+        let service = self.0.service;
+        let now = Clock::system().now();
+        let done = self
+            .write(&ctx, move |tx| {
+                Box::pin(async move { migrate::apply(tx, service, &migrations, now).await })
+            })
+            .await?;
+        Ok(done.value)
+    }
+
+    /// Fails with `FAILED_PRECONDITION` naming what is missing and the command that applies it.
+    pub async fn check_migrated(&self, migrations: &[Box<dyn MigrationTrait>]) -> Result<()> {
+        let missing = migrate::missing(self.reader(), migrations).await?;
+        if missing.is_empty() {
+            Ok(())
+        } else {
+            Err(migrate::unmigrated(self.0.service, &missing))
+        }
+    }
+
+    /// Counts the commits of this process that published changes.
+    pub fn committed(&self) -> watch::Receiver<u64> {
+        self.0.committed.subscribe()
+    }
+
+    /// Deletes outcomes of requests older than the promise; also done every hour.
+    pub async fn forget_outcomes(&self) -> Result<u64> {
+        let ctx = Ctx::service(self.0.service, TenantId::all());
+        let now = Clock::system().now();
+        let done = self
+            .write(&ctx, move |tx| Box::pin(idempotency::forget(tx, now)))
+            .await?;
+        Ok(done.value)
+    }
+
+    /// Does what waits, then closes every connection. Later calls are refused.
+    pub async fn close(&self) {
+        self.0.stop.send_replace(true);
+        for task in self.0.tasks.lock().await.drain(..) {
+            // A task that panicked has nothing left to wait for.
+            let _ = task.await;
+        }
+        // The writer goes last: the last connection folds the log into the file.
+        let _ = self.0.reader.close_by_ref().await;
+        if let Writing::Sqlite { conn, .. } = &self.0.writing {
+            let _ = conn.close_by_ref().await;
+        }
+    }
+
+    fn spawn_forgetting(&self) -> JoinHandle<()> {
+        let mut stop = self.0.stop.subscribe();
+        // The task must not keep the database open that it cleans.
+        let inner = Arc::downgrade(&self.0);
+        tokio::spawn(async move {
+            while tokio::time::timeout(FORGET_EVERY, stop.wait_for(|stop| *stop))
+                .await
+                .is_err()
+            {
+                let Some(inner) = inner.upgrade() else { return };
+                if let Err(error) = Self(inner).forget_outcomes().await {
+                    tracing::warn!(%error, "old outcomes were not deleted; tried again in an hour");
+                }
+            }
+        })
+    }
+}
+
+async fn run_once<T, F>(tx: &Tx, tenant: TenantId, once: Once, work: F) -> Result<(T, bool)>
+where
+    F: for<'t> FnOnce(&'t Tx) -> BoxFuture<'t, Result<T>> + Send + 'static,
+    T: Serialize + DeserializeOwned + Send + 'static,
+{
+    // Retention counts real days, also where a demo moves the services' clock.
+    let now = Clock::system().now();
+    match idempotency::claim(tx, &tenant, &once, now).await? {
+        Claim::Done(outcome) => {
+            let value = serde_json::from_slice(&outcome).map_err(Error::internal)?;
+            Ok((value, true))
+        }
+        Claim::New => {
+            let value = work(tx).await?;
+            let outcome = serde_json::to_vec(&value).map_err(Error::internal)?;
+            idempotency::remember(tx, &tenant, &once, outcome).await?;
+            Ok((value, false))
+        }
+    }
+}
+
+async fn within<T>(ctx: &Ctx, future: impl Future<Output = T>) -> Result<T> {
+    match ctx.deadline {
+        None => Ok(future.await),
+        Some(at) => tokio::time::timeout_at(at.into(), future)
+            .await
+            .map_err(|_| {
+                Error::new(
+                    Reason::DeadlineExceeded,
+                    "The deadline passed before the work began; nothing was changed.",
+                )
+            }),
+    }
+}
+
+fn closed() -> Error {
+    Error::unavailable("The database is closed; the service is stopping.")
+}

@@ -1,0 +1,139 @@
+//! Many rows in few statements.
+//!
+//! A statement of n rows is another text for every n, and preparing a long one costs more than
+//! running it. Rows are therefore sent in groups of powers of two: few distinct texts, all of which
+//! stay prepared, and no more values than a statement may bind.
+
+use std::fmt::Write as _;
+
+use sea_orm::{
+    ActiveModelTrait, ActiveValue, ConnectionTrait, DbBackend, DbErr, EntityName, EntityTrait,
+    IdenStatic, Iterable, Statement, Value,
+};
+
+use crate::Backend;
+
+/// Rows of one statement at most: enough to make the round trip cheap, few enough to keep prepared
+/// statements small.
+const ROWS_MAX: usize = 128;
+
+/// `INSERT INTO table (columns)` of many rows.
+#[derive(Clone, Copy, Debug)]
+pub struct Insert<'a> {
+    table: &'a str,
+    columns: &'a [&'a str],
+    skip_conflicts: bool,
+}
+
+impl<'a> Insert<'a> {
+    pub fn into(table: &'a str, columns: &'a [&'a str]) -> Self {
+        Self {
+            table,
+            columns,
+            skip_conflicts: false,
+        }
+    }
+
+    /// A row whose key exists is left out instead of failing the statement; what [`Insert::rows`]
+    /// returns tells whether there was one.
+    #[must_use]
+    pub fn skip_conflicts(mut self) -> Self {
+        self.skip_conflicts = true;
+        self
+    }
+
+    /// Inserts rows given value after value, row after row; returns how many were inserted.
+    pub async fn rows<C>(self, conn: &C, mut values: Vec<Value>) -> Result<u64, DbErr>
+    where
+        C: ConnectionTrait,
+    {
+        let width = self.columns.len();
+        if width == 0 || !values.len().is_multiple_of(width) {
+            return Err(DbErr::Custom("values do not fill whole rows".to_owned()));
+        }
+        let backend = conn.get_database_backend();
+        let most = rows_per_statement(backend, width);
+        let mut inserted = 0;
+        while !values.is_empty() {
+            let left = values.len() / width;
+            let rows = if left >= most {
+                most
+            } else {
+                previous_power_of_two(left)
+            };
+            let rest = values.split_off(rows * width);
+            let statement =
+                Statement::from_sql_and_values(backend, self.sql(backend, rows), values);
+            inserted += conn.execute_raw(statement).await?.rows_affected();
+            values = rest;
+        }
+        Ok(inserted)
+    }
+
+    fn sql(&self, backend: DbBackend, rows: usize) -> String {
+        let width = self.columns.len();
+        let mut sql = String::with_capacity(64 + width * 16 + rows * width * 5);
+        let _ = write!(
+            sql,
+            "INSERT INTO \"{}\" (\"{}\") VALUES ",
+            self.table,
+            self.columns.join("\", \"")
+        );
+        for row in 0..rows {
+            sql.push_str(if row == 0 { "(" } else { ", (" });
+            for column in 0..width {
+                if column > 0 {
+                    sql.push_str(", ");
+                }
+                match backend {
+                    DbBackend::Postgres => {
+                        let _ = write!(sql, "${}", row * width + column + 1);
+                    }
+                    _ => sql.push('?'),
+                }
+            }
+            sql.push(')');
+        }
+        if self.skip_conflicts {
+            sql.push_str(" ON CONFLICT DO NOTHING");
+        }
+        sql
+    }
+}
+
+/// Inserts entities, every column of which must be set.
+pub async fn insert_many<A, C>(conn: &C, models: impl IntoIterator<Item = A>) -> Result<u64, DbErr>
+where
+    A: ActiveModelTrait,
+    C: ConnectionTrait,
+{
+    let entity = A::Entity::default();
+    let columns: Vec<_> = <A::Entity as EntityTrait>::Column::iter().collect();
+    let names: Vec<&str> = columns.iter().map(IdenStatic::as_str).collect();
+    let mut values = Vec::new();
+    for mut model in models {
+        for column in &columns {
+            values.push(match model.take(*column) {
+                ActiveValue::Set(value) | ActiveValue::Unchanged(value) => value,
+                // A NULL needs its type on PostgreSQL, which only the caller's value carries.
+                ActiveValue::NotSet => return Err(DbErr::AttrNotSet(column.as_str().to_owned())),
+            });
+        }
+    }
+    Insert::into(entity.table_name(), &names)
+        .rows(conn, values)
+        .await
+}
+
+fn rows_per_statement(backend: DbBackend, width: usize) -> usize {
+    let binds = match backend {
+        DbBackend::Postgres => Backend::Postgres,
+        _ => Backend::Sqlite,
+    }
+    .max_binds();
+    previous_power_of_two((binds / width).clamp(1, ROWS_MAX))
+}
+
+const fn previous_power_of_two(n: usize) -> usize {
+    1 << n.ilog2()
+}

@@ -1,0 +1,152 @@
+//! A piece of work on its way through a transaction, with somebody who waits for it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use dossier_kernel::{Ctx, Error, Reason, Result};
+use futures::future::BoxFuture;
+use tokio::sync::oneshot;
+
+use crate::{Committed, Position, Tx};
+
+/// Work of any type, as the writer sees it.
+pub(crate) trait Job: Send {
+    /// Past this instant the work must not be committed.
+    fn deadline(&self) -> Option<Instant>;
+    /// Nobody waits for the answer any more.
+    fn abandoned(&self) -> bool;
+    /// Runs the work; true when its effect is to be kept.
+    fn run<'t>(&'t mut self, tx: &'t Tx) -> BoxFuture<'t, bool>;
+    /// The work's own result decides when it failed; else `outcome`, which is the commit's.
+    fn answer(self: Box<Self>, outcome: Result<Vec<Position>, CommitFailure>);
+}
+
+/// Why nothing of a whole transaction was kept. Many callers get the same answer.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{cause}")]
+pub(crate) struct CommitFailure {
+    reason: Reason,
+    message: String,
+    retry_after: Option<Duration>,
+    cause: Arc<str>,
+}
+
+impl From<Error> for CommitFailure {
+    fn from(error: Error) -> Self {
+        let cause = std::error::Error::source(&error).map(ToString::to_string);
+        Self {
+            reason: error.reason(),
+            message: error.message().to_owned(),
+            retry_after: error.retry_delay(),
+            cause: cause.unwrap_or_else(|| "commit".to_owned()).into(),
+        }
+    }
+}
+
+impl From<CommitFailure> for Error {
+    fn from(failure: CommitFailure) -> Self {
+        let mut error = Self::new(failure.reason, failure.message.clone());
+        if let Some(delay) = failure.retry_after {
+            error = error.retry_after(delay);
+        }
+        error.caused_by(failure)
+    }
+}
+
+pub(crate) type Reply<T> = oneshot::Receiver<Result<Committed<T>>>;
+
+pub(crate) struct Work<T, F> {
+    work: Option<F>,
+    result: Option<Result<T>>,
+    deadline: Option<Instant>,
+    reply: oneshot::Sender<Result<Committed<T>>>,
+}
+
+impl<T, F> Work<T, F>
+where
+    F: for<'t> FnOnce(&'t Tx) -> BoxFuture<'t, Result<T>> + Send + 'static,
+    T: Send + 'static,
+{
+    pub(crate) fn new(ctx: &Ctx, work: F) -> (Self, Reply<T>) {
+        let (reply, answer) = oneshot::channel();
+        (
+            Self {
+                work: Some(work),
+                result: None,
+                deadline: ctx.deadline,
+                reply,
+            },
+            answer,
+        )
+    }
+}
+
+impl<T, F> Job for Work<T, F>
+where
+    F: for<'t> FnOnce(&'t Tx) -> BoxFuture<'t, Result<T>> + Send + 'static,
+    T: Send + 'static,
+{
+    fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    fn abandoned(&self) -> bool {
+        self.reply.is_closed()
+    }
+
+    fn run<'t>(&'t mut self, tx: &'t Tx) -> BoxFuture<'t, bool> {
+        Box::pin(async move {
+            let Some(work) = self.work.take() else {
+                return false;
+            };
+            let result = work(tx).await;
+            let keep = result.is_ok();
+            self.result = Some(result);
+            keep
+        })
+    }
+
+    fn answer(self: Box<Self>, outcome: Result<Vec<Position>, CommitFailure>) {
+        let answer = match (self.result, outcome) {
+            (Some(Err(error)), _) => Err(error),
+            (_, Err(failure)) => Err(failure.into()),
+            (Some(Ok(value)), Ok(positions)) => Ok(Committed {
+                value,
+                positions,
+                replayed: false,
+            }),
+            (None, Ok(_)) => Err(Error::unavailable("The work was not run; retry.")),
+        };
+        // The caller may have gone; its effect stays.
+        let _ = self.reply.send(answer);
+    }
+}
+
+/// Runs one job inside an open transaction; true when its effect is to be kept. A panic, an error
+/// and a passed deadline leave nothing but the job's answer.
+pub(crate) async fn attempt(job: &mut dyn Job, tx: &Tx) -> Result<bool, CommitFailure> {
+    use futures::FutureExt as _;
+
+    let deadline = job.deadline();
+    let work = std::panic::AssertUnwindSafe(job.run(tx)).catch_unwind();
+    let kept = match deadline {
+        None => work.await,
+        Some(at) => match tokio::time::timeout_at(at.into(), work).await {
+            Ok(kept) => kept,
+            Err(_) => return Err(too_late()),
+        },
+    };
+    match kept {
+        Ok(true) if deadline.is_some_and(|at| at <= Instant::now()) => Err(too_late()),
+        Ok(keep) => Ok(keep),
+        Err(_) => Err(Error::internal("the work panicked").into()),
+    }
+}
+
+pub(crate) fn too_late() -> CommitFailure {
+    Error::new(
+        Reason::DeadlineExceeded,
+        "The deadline passed before the work was done; nothing was changed.",
+    )
+    .into()
+}

@@ -1,0 +1,261 @@
+//! The one writer of a SQLite file: many callers, one transaction, one sync of the disk.
+//!
+//! ```text
+//! BEGIN IMMEDIATE · job 1 · SAVEPOINT · job 2 · RELEASE; SAVEPOINT · job 3 · feed · COMMIT · answers
+//! ```
+//! A job that fails is rolled back to its savepoint and answered alone; a commit that fails is
+//! answered to everybody. While the disk syncs, the next jobs gather by themselves.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::time::{Duration, Instant};
+
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DbErr, SqliteTransactionMode, Statement,
+    TransactionOptions, TransactionTrait,
+};
+use tokio::sync::{mpsc, watch};
+
+use crate::job::{CommitFailure, Job, attempt, too_late};
+use crate::{Backend, BeforeCommit, Position, Tx, error};
+use dossier_kernel::{Error, Result};
+
+/// Jobs of one transaction at most.
+const JOBS_MAX: usize = 200;
+/// How long the first of a batch waits for the others.
+const GATHER_MAX: Duration = Duration::from_millis(2);
+/// A batch that ran this long takes no further jobs: they must not wait behind a long transaction.
+const RUN_MAX: Duration = Duration::from_millis(10);
+/// Jobs that may wait; further callers wait outside, until their deadline.
+const QUEUE_MAX: usize = 4_096;
+
+pub(crate) type Queue = mpsc::Sender<Box<dyn Job>>;
+
+pub(crate) struct Writer {
+    /// A pool of the single writing connection.
+    conn: DatabaseConnection,
+    jobs: mpsc::Receiver<Box<dyn Job>>,
+    before_commit: BeforeCommit,
+    committed: watch::Sender<u64>,
+    /// How many wrote together last time: what is worth waiting for now.
+    company: usize,
+    /// The disk failed; what it holds is unknown until the file is opened again.
+    broken: bool,
+}
+
+impl Writer {
+    pub(crate) fn new(
+        conn: DatabaseConnection,
+        before_commit: BeforeCommit,
+        committed: watch::Sender<u64>,
+    ) -> (Self, Queue) {
+        let (queue, jobs) = mpsc::channel(QUEUE_MAX);
+        (
+            Self {
+                conn,
+                jobs,
+                before_commit,
+                committed,
+                company: 1,
+                broken: false,
+            },
+            queue,
+        )
+    }
+
+    /// Runs until every [`Queue`] is dropped or `stop` says so; what waits then is still done.
+    pub(crate) async fn run(mut self, mut stop: watch::Receiver<bool>) {
+        let stopped = async move { stop.wait_for(|stop| *stop).await.map(|_| ()) };
+        tokio::pin!(stopped);
+        let mut open = true;
+        loop {
+            let first = tokio::select! {
+                biased;
+                first = self.jobs.recv() => first,
+                _ = &mut stopped, if open => {
+                    self.jobs.close();
+                    open = false;
+                    continue;
+                }
+            };
+            let Some(first) = first else { break };
+            let batch = self.gather(first).await;
+            self.settle(batch).await;
+        }
+    }
+
+    /// Takes what waits; waits for more only where the last batch shows that there is company.
+    async fn gather(&mut self, first: Box<dyn Job>) -> VecDeque<Box<dyn Job>> {
+        let until = tokio::time::Instant::now() + GATHER_MAX;
+        let mut batch = VecDeque::from([first]);
+        loop {
+            while batch.len() < JOBS_MAX
+                && let Ok(job) = self.jobs.try_recv()
+            {
+                batch.push_back(job);
+            }
+            if batch.len() >= self.company.min(JOBS_MAX) {
+                return batch;
+            }
+            match tokio::time::timeout_at(until, self.jobs.recv()).await {
+                Ok(Some(job)) => batch.push_back(job),
+                Ok(None) | Err(_) => return batch,
+            }
+        }
+    }
+
+    async fn settle(&mut self, mut waiting: VecDeque<Box<dyn Job>>) {
+        if self.broken {
+            let failure = CommitFailure::from(Error::unavailable(
+                "The disk failed and the service is read-only; it must be restarted.",
+            ));
+            waiting
+                .into_iter()
+                .for_each(|job| job.answer(Err(failure.clone())));
+            return;
+        }
+        let mut done = Vec::with_capacity(waiting.len());
+        let outcome = self.transact(&mut waiting, &mut done).await;
+        self.company = done.len().max(1);
+        match outcome {
+            Ok(positions) => {
+                if !positions.is_empty() {
+                    self.committed.send_modify(|count| *count += 1);
+                }
+                for (job, staged) in done {
+                    job.answer(Ok(positions.get(staged).unwrap_or_default().to_vec()));
+                }
+            }
+            Err(failure) => {
+                done.into_iter()
+                    .for_each(|(job, _)| job.answer(Err(failure.clone())));
+                waiting
+                    .into_iter()
+                    .for_each(|job| job.answer(Err(failure.clone())));
+            }
+        }
+    }
+
+    /// Runs the waiting jobs and those that arrive meanwhile; `Ok` once all of `done` is on disk.
+    async fn transact(
+        &mut self,
+        waiting: &mut VecDeque<Box<dyn Job>>,
+        done: &mut Vec<(Box<dyn Job>, Range<usize>)>,
+    ) -> Result<Vec<Position>, CommitFailure> {
+        let begun = Instant::now();
+        let immediate = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        let txn = self
+            .conn
+            .begin_with_options(immediate)
+            .await
+            .map_err(|e| self.failure(e))?;
+        let tx = Tx::new(txn, Backend::Sqlite);
+        let mut savepoint = Savepoint::default();
+        while let Some(mut job) = self.next(waiting, done.len(), begun) {
+            if job.deadline().is_some_and(|at| at <= Instant::now()) {
+                job.answer(Err(too_late()));
+                continue;
+            }
+            if job.abandoned() {
+                continue;
+            }
+            savepoint
+                .set(tx.conn())
+                .await
+                .map_err(|e| self.failure(e))?;
+            let before = tx.staged_count();
+            match attempt(job.as_mut(), &tx).await {
+                Ok(true) => {
+                    savepoint.keep();
+                    done.push((job, before..tx.staged_count()));
+                }
+                refused => {
+                    tx.unstage_after(before);
+                    savepoint
+                        .undo(tx.conn())
+                        .await
+                        .map_err(|e| self.failure(e))?;
+                    // A refusal without a failure is the work's own error.
+                    job.answer(refused.map(|_| Vec::new()));
+                }
+            }
+        }
+        let (txn, changes) = tx.into_parts();
+        if done.is_empty() {
+            return txn
+                .rollback()
+                .await
+                .map(|()| Vec::new())
+                .map_err(|e| self.failure(e));
+        }
+        let positions = match changes.as_slice() {
+            [] => Vec::new(),
+            changes => (self.before_commit)(&txn, Backend::Sqlite, changes).await?,
+        };
+        txn.commit().await.map_err(|e| self.failure(e))?;
+        Ok(positions)
+    }
+
+    fn next(
+        &mut self,
+        waiting: &mut VecDeque<Box<dyn Job>>,
+        done: usize,
+        begun: Instant,
+    ) -> Option<Box<dyn Job>> {
+        waiting.pop_front().or_else(|| {
+            let room = done < JOBS_MAX && begun.elapsed() < RUN_MAX;
+            if room {
+                self.jobs.try_recv().ok()
+            } else {
+                None
+            }
+        })
+    }
+
+    fn failure(&mut self, cause: DbErr) -> CommitFailure {
+        self.broken |= crate::error::is_broken(&cause);
+        if self.broken {
+            tracing::error!("the disk failed; nothing is written until a restart");
+        }
+        error(cause).into()
+    }
+}
+
+/// One savepoint, moved from job to job with as few statements as possible.
+#[derive(Default)]
+struct Savepoint {
+    set: bool,
+    kept: bool,
+}
+
+impl Savepoint {
+    /// Everything up to here stays whatever the next job does.
+    async fn set<C: ConnectionTrait>(&mut self, conn: &C) -> Result<(), DbErr> {
+        match (self.set, self.kept) {
+            (false, _) => run(conn, "SAVEPOINT job").await?,
+            (true, true) => run(conn, "RELEASE job; SAVEPOINT job").await?,
+            // Rolled back to, it is still there.
+            (true, false) => {}
+        }
+        (self.set, self.kept) = (true, false);
+        Ok(())
+    }
+
+    fn keep(&mut self) {
+        self.kept = true;
+    }
+
+    async fn undo<C: ConnectionTrait>(&mut self, conn: &C) -> Result<(), DbErr> {
+        run(conn, "ROLLBACK TO job").await
+    }
+}
+
+async fn run<C: ConnectionTrait>(conn: &C, sql: &str) -> Result<(), DbErr> {
+    // As a raw statement it stays prepared; the unprepared way would parse it every time.
+    conn.execute_raw(Statement::from_string(sea_orm::DbBackend::Sqlite, sql))
+        .await
+        .map(|_| ())
+}
