@@ -1,1 +1,18 @@
-//! The change feed: append in the transaction, Watch, resumable consumer
+#![doc = include_str!("../README.md")]
+
+mod append;
+mod consumer;
+mod cursor;
+mod feed;
+mod migration;
+mod progress;
+mod read;
+mod watch;
+
+pub use append::append;
+pub use consumer::{Consumer, Delivery};
+pub use cursor::Cursor;
+pub use feed::{Feed, Options};
+pub use migration::migration;
+pub use progress::Progress;
+pub use watch::Item;

@@ -1,0 +1,68 @@
+//! The tables `feed_head`, `feed_event` and `feed_cursor`. Part of every service's migrations.
+
+use dossier_db::Backend;
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
+use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager, async_trait};
+use uuid::Uuid;
+
+use crate::append::shards;
+
+pub fn migration() -> Box<dyn MigrationTrait> {
+    Box::new(CreateFeed)
+}
+
+struct CreateFeed;
+
+impl MigrationName for CreateFeed {
+    fn name(&self) -> &str {
+        "feed_0001_feed"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for CreateFeed {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let (backend, uuid, bytes, end) = match manager.get_database_backend() {
+            DbBackend::Sqlite => (Backend::Sqlite, "BLOB", "BLOB", " WITHOUT ROWID"),
+            _ => (Backend::Postgres, "uuid", "bytea", ""),
+        };
+        let conn = manager.get_connection();
+        // Counters are rewritten all the time: room in the page keeps PostgreSQL's updates in place.
+        let room = if backend == Backend::Postgres {
+            " WITH (fillfactor = 10)"
+        } else {
+            ""
+        };
+        for sql in [
+            // `floor`: events up to this one are deleted.
+            format!(
+                "CREATE TABLE feed_head (shard smallint NOT NULL PRIMARY KEY, \
+                 epoch {uuid} NOT NULL, seq bigint NOT NULL, floor bigint NOT NULL){room}"
+            ),
+            format!(
+                "CREATE TABLE feed_event (tenant_id text NOT NULL, shard smallint NOT NULL, \
+                 seq bigint NOT NULL, subject {uuid} NOT NULL, time bigint NOT NULL, \
+                 body {bytes} NOT NULL, PRIMARY KEY (tenant_id, shard, seq)){end}"
+            ),
+            // How services follow all tenants; also what holds numbers unique.
+            "CREATE UNIQUE INDEX feed_event_order ON feed_event (shard, seq)".to_owned(),
+            format!(
+                "CREATE TABLE feed_cursor (tenant_id text NOT NULL, consumer text NOT NULL, \
+                 cursor text NOT NULL, update_time bigint NOT NULL, \
+                 PRIMARY KEY (tenant_id, consumer)){end}"
+            ),
+        ] {
+            conn.execute_unprepared(&sql).await?;
+        }
+        let epoch = Uuid::new_v4();
+        for shard in 0..shards(backend) {
+            conn.execute_raw(Statement::from_sql_and_values(
+                manager.get_database_backend(),
+                "INSERT INTO feed_head (shard, epoch, seq, floor) VALUES ($1, $2, 0, 0)",
+                [shard.into(), epoch.into()],
+            ))
+            .await?;
+        }
+        Ok(())
+    }
+}
