@@ -1,0 +1,103 @@
+//! Who asks. The tenant comes from here and from nowhere else.
+
+use std::time::Instant;
+
+use dossier_kernel::{Ctx, Error, Principal, PrincipalKind, Reason, RequestId, Role, TenantId};
+use http::Request;
+use http::header::{AUTHORIZATION, HeaderMap, HeaderName, ORIGIN};
+
+use super::watch::Watch;
+use super::web::Origins;
+use crate::edge::Edge;
+use crate::request::PeerAddress;
+
+pub const PURPOSE: HeaderName = HeaderName::from_static("x-dossier-purpose");
+const PURPOSE_BYTES_MAX: usize = 64;
+
+/// Whom the token, or the socket, speaks for.
+pub struct Caller {
+    tenant: TenantId,
+    principal: Principal,
+    roles: Vec<Role>,
+}
+
+/// Reads and verifies the token, and takes it out of the request: nothing behind the layers needs
+/// it, and what is not there cannot be logged.
+pub fn caller<B>(
+    edge: &Edge,
+    origins: &Origins,
+    request: &mut Request<B>,
+) -> Result<Caller, Error> {
+    if let Some(origin) = request.headers().get(ORIGIN)
+        && !origins.allow(origin)
+    {
+        // Also without a token: a page of any site can reach a server on its reader's machine.
+        return Err(Error::new(
+            Reason::PermissionDenied,
+            "Pages of this web origin may not call; add it to the configured origins.",
+        ));
+    }
+    if let Some(header) = request.headers_mut().remove(AUTHORIZATION) {
+        let token = header.to_str().ok().and_then(bearer).ok_or_else(|| {
+            unauthenticated("The authorization header must read `Bearer <token>`.")
+        })?;
+        let claims = edge.verifier.verify(token, edge.clock.now())?;
+        return Ok(Caller {
+            tenant: claims.tenant,
+            principal: claims.principal,
+            roles: claims.roles,
+        });
+    }
+    let local = request
+        .extensions()
+        .get::<PeerAddress>()
+        .is_some_and(|peer| peer.0.ip().to_canonical().is_loopback());
+    match &edge.anonymous {
+        Some((tenant, role)) if local => Ok(Caller {
+            tenant: tenant.clone(),
+            principal: Principal {
+                kind: PrincipalKind::Person,
+                id: "local".to_owned(),
+            },
+            roles: vec![*role],
+        }),
+        _ => Err(unauthenticated(
+            "The call carries no token; send the metadata `authorization: Bearer <token>`.",
+        )),
+    }
+}
+
+impl Caller {
+    /// Everything below the handler knows about the call.
+    pub fn ctx(
+        self,
+        id: &RequestId,
+        deadline: Option<Instant>,
+        watch: &Watch,
+        headers: &HeaderMap,
+    ) -> Ctx {
+        let purpose = headers.get(PURPOSE).and_then(|value| value.to_str().ok());
+        Ctx {
+            tenant: self.tenant,
+            principal: self.principal,
+            roles: self.roles,
+            purpose: purpose
+                .filter(|purpose| !purpose.is_empty() && purpose.len() <= PURPOSE_BYTES_MAX)
+                .map(str::to_owned),
+            request_id: id.clone(),
+            deadline,
+            trace: watch.trace().map(str::to_owned),
+        }
+    }
+}
+
+/// The scheme's name is written in any case (RFC 9110, section 11.1).
+fn bearer(header: &str) -> Option<&str> {
+    let (scheme, token) = header.split_once(' ')?;
+    let token = token.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+}
+
+fn unauthenticated(message: &str) -> Error {
+    Error::new(Reason::Unauthenticated, message)
+}

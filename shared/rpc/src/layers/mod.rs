@@ -1,0 +1,168 @@
+//! What every call passes on its way in and out, in this order:
+//!
+//! | layer | does |
+//! |---|---|
+//! | [`request_id`] | names the call in logs and errors; answers the name |
+//! | [`watch`] | span and metrics, recorded also when the caller goes away |
+//! | [`deadline`] | DEADLINE_EXCEEDED when the time is up, unary and streams |
+//! | [`panics`] | a panic becomes INTERNAL |
+//! | [`shed`] | RESOURCE_EXHAUSTED with a retry hint when too much is going on |
+//! | [`authenticate`] | who asks: the token, or this machine where that is allowed |
+//! | [`authorise`] | whether they may: the method's `(access)` rule; default deny |
+//! | [`message_size`] | LIMIT_EXCEEDED before a large message is read |
+//!
+//! They are functions over one future and one [`body`] rather than tower layers: a call costs one
+//! box and no clone of a stack. Errors of a layer are `kernel::Error`s; what tonic itself answers
+//! gets its `ErrorInfo` from [`crate::foreign`].
+
+pub(crate) mod authenticate;
+mod authorise;
+pub(crate) mod body;
+pub(crate) mod deadline;
+mod message_size;
+mod panics;
+pub(crate) mod request_id;
+mod shed;
+pub(crate) mod watch;
+mod web;
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use dossier_kernel::{Error, Reason, RequestId};
+use http::{Request, Response};
+use tonic::body::Body;
+use tonic::service::Routes;
+use tower::Service;
+
+use crate::edge::Edge;
+use crate::method::{Access, Method, Methods};
+use crate::request::Stop;
+
+pub(crate) use body::EdgeBody;
+pub(crate) use watch::Watch;
+pub(crate) use web::Web;
+
+/// All services of a process behind all layers. Cheap to clone; serves sockets and in-process
+/// callers alike.
+#[derive(Clone)]
+pub struct EdgeService {
+    layers: Arc<Layers>,
+    routes: Routes,
+}
+
+struct Layers {
+    edge: Edge,
+    methods: Methods,
+    shed: shed::Shed,
+    origins: web::Origins,
+}
+
+impl EdgeService {
+    pub(crate) fn new(edge: Edge, methods: Methods, routes: Routes) -> Self {
+        let shed = shed::Shed::new(&edge.limits);
+        let origins = web::Origins::new(&edge.origins);
+        let layers = Arc::new(Layers {
+            edge,
+            methods,
+            shed,
+            origins,
+        });
+        Self {
+            layers,
+            routes: routes.prepare(),
+        }
+    }
+
+    /// The answer to one request; never fails, an error is an answer.
+    pub(crate) fn answer(
+        &self,
+        request: Request<Body>,
+    ) -> impl Future<Output = Response<EdgeBody>> + Send + use<> {
+        let layers = Arc::clone(&self.layers);
+        let routes = self.routes.clone();
+        async move { layers.pass(routes, request).await }
+    }
+}
+
+impl Service<Request<Body>> for EdgeService {
+    type Response = Response<EdgeBody>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let answer = self.answer(request);
+        Box::pin(async move { Ok(answer.await) })
+    }
+}
+
+impl Layers {
+    async fn pass(&self, routes: Routes, mut request: Request<Body>) -> Response<EdgeBody> {
+        let started = Instant::now();
+        let method = Arc::clone(self.methods.find(request.uri().path()));
+        let id = request_id::take(request.headers_mut());
+        let watch = Watch::serve(&method, &id, request.headers(), started);
+
+        let deadline = deadline::read(request.headers(), &method, &self.edge.limits, started);
+        let (until, answer) = match deadline {
+            Ok(until) => {
+                let inside = self.inside(routes, &method, &id, &watch, until, request);
+                let answer = watch
+                    .around(panics::caught(deadline::within(until, inside)))
+                    .await;
+                (until, answer)
+            }
+            Err(refused) => (None, Err(refused)),
+        };
+
+        let (mut response, permit) = match answer {
+            Ok((response, permit)) => (response, permit),
+            Err(error) => (watch.enter(|| crate::status(error)).into_http(), None),
+        };
+        request_id::put(response.headers_mut(), &id);
+        let bound = body::Bound::new(&method, until, &self.edge.stop);
+        EdgeBody::dress(response, watch, bound, permit)
+    }
+
+    /// From load shedding to the handler.
+    async fn inside(
+        &self,
+        mut routes: Routes,
+        method: &Method,
+        id: &RequestId,
+        watch: &Watch,
+        deadline: Option<Instant>,
+        mut request: Request<Body>,
+    ) -> Result<(Response<Body>, Option<shed::Permit>), Error> {
+        let permit = self.shed.admit(method)?;
+        match method.access {
+            Access::Public => {}
+            Access::Ruled => {
+                let caller = authenticate::caller(&self.edge, &self.origins, &mut request)?;
+                let ctx = caller.ctx(id, deadline, watch, request.headers());
+                authorise::check(&self.edge.rules, request.uri().path(), &ctx)?;
+                request.extensions_mut().insert(ctx);
+            }
+            Access::Unknown => {
+                let words = "This server has no such method; ask reflection for those it has.";
+                return Err(Error::new(Reason::Unimplemented, words));
+            }
+        }
+        request
+            .extensions_mut()
+            .insert(Stop(self.edge.stop.clone()));
+        let request = message_size::limited(request, method, &self.edge.limits);
+        match routes.call(request).await {
+            Ok(response) => Ok((response, permit)),
+            Err(never) => match never {},
+        }
+    }
+}
