@@ -1,0 +1,214 @@
+//! What every RPC needs, read from its `(access)` option.
+
+use std::collections::HashMap;
+
+use dossier_kernel::{Error, Reason, Result};
+use prost_reflect::{DescriptorPool, DynamicMessage, ExtensionDescriptor, MethodDescriptor, Value};
+
+use crate::roles::{RoleSet, roles_with};
+
+/// What a call leaves in the audit log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuditLevel {
+    /// Nothing personal is read or changed.
+    None,
+    /// Personal data is read.
+    Read,
+    /// Something is changed.
+    Write,
+}
+
+/// Who may make one call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// `service.noun.verb`.
+    pub permission: String,
+    /// The request field that names the resource, where there is one.
+    pub resource: Option<String>,
+    pub audit: AuditLevel,
+    /// Whether a service may ask across all tenants.
+    pub all_tenants: bool,
+    /// The roles that have the permission.
+    pub grants: RoleSet,
+}
+
+/// The rules of the RPCs that one server serves, by path.
+#[derive(Clone, Debug, Default)]
+pub struct Rules(HashMap<String, Rule>);
+
+impl Rules {
+    /// Reads the rules of `services`, full names such as `dossier.profile.v1.CustomerService`, from
+    /// an encoded `FileDescriptorSet`. [`Reason::FailedPrecondition`] naming every service that is
+    /// not there and every RPC that has no option, no audit level, or a permission that no row of
+    /// [`crate::TABLE`] grants: such a server must not start.
+    pub fn from_descriptors(descriptors: &[u8], services: &[&str]) -> Result<Self> {
+        let pool = DescriptorPool::decode(descriptors)
+            .map_err(|cause| broken("The descriptor set cannot be read.").caused_by(cause))?;
+        let option = pool
+            .get_extension_by_name("dossier.common.v1.access")
+            .ok_or_else(|| broken("The descriptor set has no (access) option."))?;
+        let mut rules = HashMap::new();
+        let mut problems = Vec::new();
+        for name in services {
+            let Some(service) = pool.get_service_by_name(name) else {
+                problems.push(format!("{name}: not in the descriptor set"));
+                continue;
+            };
+            for method in service.methods() {
+                let path = format!("/{name}/{}", method.name());
+                match read_rule(&method, &option) {
+                    Ok(rule) => {
+                        rules.insert(path, rule);
+                    }
+                    Err(problem) => problems.push(format!("{path}: {problem}")),
+                }
+            }
+        }
+        if problems.is_empty() {
+            return Ok(Self(rules));
+        }
+        Err(broken(format!(
+            "RPCs without a usable (access) option: {}.",
+            problems.join("; ")
+        )))
+    }
+
+    /// The rule of a request path, `/dossier.profile.v1.CustomerService/GetCustomer`. `None` is a
+    /// path that is not served: refuse it.
+    pub fn get(&self, path: &str) -> Option<&Rule> {
+        self.0.get(path)
+    }
+
+    /// Paths and rules, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Rule)> {
+        self.0.iter().map(|(path, rule)| (path.as_str(), rule))
+    }
+}
+
+fn read_rule(method: &MethodDescriptor, option: &ExtensionDescriptor) -> Result<Rule, String> {
+    let options: DynamicMessage = method.options();
+    if !options.has_extension(option) {
+        return Err("no (access) option".to_owned());
+    }
+    let Value::Message(access) = options.get_extension(option).into_owned() else {
+        return Err("the (access) option is no message".to_owned());
+    };
+    let text = |field: &str| {
+        access
+            .get_field_by_name(field)
+            .and_then(|value| value.as_str().map(str::to_owned))
+            .unwrap_or_default()
+    };
+    let permission = text("permission");
+    let grants = roles_with(&permission)
+        .ok_or_else(|| format!("the permission {permission:?} is in no row of the role table"))?;
+    let level = access
+        .get_field_by_name("audit")
+        .and_then(|value| value.as_enum_number());
+    let audit = match level {
+        Some(1) => AuditLevel::None,
+        Some(2) => AuditLevel::Read,
+        Some(3) => AuditLevel::Write,
+        _ => return Err("no audit level".to_owned()),
+    };
+    let all_tenants = access
+        .get_field_by_name("all_tenants")
+        .and_then(|value| value.as_bool())
+        .unwrap_or(false);
+    Ok(Rule {
+        permission,
+        resource: Some(text("resource")).filter(|field| !field.is_empty()),
+        audit,
+        all_tenants,
+        grants,
+    })
+}
+
+fn broken(message: impl Into<String>) -> Error {
+    Error::new(Reason::FailedPrecondition, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::TABLE;
+
+    fn services_of_the_contract() -> Vec<String> {
+        DescriptorPool::decode(dossier_proto::DESCRIPTORS)
+            .expect("decodes")
+            .services()
+            .filter(|service| service.package_name().starts_with("dossier."))
+            .map(|service| service.full_name().to_owned())
+            .collect()
+    }
+
+    #[test]
+    fn every_rpc_of_the_contract_has_a_rule_and_every_row_an_rpc() {
+        let names = services_of_the_contract();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let rules = Rules::from_descriptors(dossier_proto::DESCRIPTORS, &names).expect("annotated");
+        let used: BTreeSet<&str> = rules.iter().map(|(_, r)| r.permission.as_str()).collect();
+        let listed: BTreeSet<&str> = TABLE.iter().map(|(name, _)| *name).collect();
+        assert_eq!(used, listed);
+        let get = rules
+            .get("/dossier.profile.v1.CustomerService/GetCustomer")
+            .expect("served");
+        assert_eq!(get.permission, "profile.customers.read");
+        assert!(
+            rules
+                .get("/dossier.profile.v1.CustomerService/Nope")
+                .is_none()
+        );
+    }
+
+    #[test]
+    fn bare_rpcs_and_unknown_services_are_refused_by_name() {
+        let descriptors = bare_descriptors();
+        let refused = Rules::from_descriptors(&descriptors, &["bare.v1.BareService", "gone.Gone"])
+            .expect_err("refused");
+        assert_eq!(refused.reason(), Reason::FailedPrecondition);
+        for word in [
+            "/bare.v1.BareService/First",
+            "/bare.v1.BareService/Second",
+            "gone.Gone",
+        ] {
+            assert!(refused.message().contains(word), "{refused}");
+        }
+    }
+
+    /// The contract's options beside a service that uses none of them.
+    fn bare_descriptors() -> Vec<u8> {
+        use prost_reflect::prost::Message;
+        use prost_reflect::prost_types::{
+            DescriptorProto, FileDescriptorProto, FileDescriptorSet, MethodDescriptorProto,
+            ServiceDescriptorProto,
+        };
+        let method = |name: &str| MethodDescriptorProto {
+            name: Some(name.to_owned()),
+            input_type: Some(".bare.v1.Empty".to_owned()),
+            output_type: Some(".bare.v1.Empty".to_owned()),
+            ..Default::default()
+        };
+        let bare = FileDescriptorProto {
+            name: Some("bare/v1/bare.proto".to_owned()),
+            package: Some("bare.v1".to_owned()),
+            syntax: Some("proto3".to_owned()),
+            message_type: vec![DescriptorProto {
+                name: Some("Empty".to_owned()),
+                ..Default::default()
+            }],
+            service: vec![ServiceDescriptorProto {
+                name: Some("BareService".to_owned()),
+                method: vec![method("First"), method("Second")],
+                ..Default::default()
+            }],
+            ..Default::default()
+        };
+        // Concatenated encodings of a message merge: the set gains a file and keeps its options.
+        let mut set = dossier_proto::DESCRIPTORS.to_vec();
+        set.extend(FileDescriptorSet { file: vec![bare] }.encode_to_vec());
+        set
+    }
+}
