@@ -221,6 +221,70 @@ async fn a_silent_redis_is_waited_for_a_few_times_only() {
     assert!(begun.elapsed() < Duration::from_secs(1));
 }
 
+/// A way to `target` that can be cut and mended.
+async fn cuttable(target: String, mended: tokio::sync::watch::Receiver<bool>) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = listener.local_addr().expect("bound").port();
+    tokio::spawn(async move {
+        while let Ok((mut near, _)) = listener.accept().await {
+            let (target, mut mended) = (target.clone(), mended.clone());
+            tokio::spawn(async move {
+                if !*mended.borrow() {
+                    return;
+                }
+                let mut far = tokio::net::TcpStream::connect(target).await.expect("redis");
+                tokio::select! {
+                    _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
+                    _ = mended.wait_for(|mended| !*mended) => {}
+                }
+            });
+        }
+    });
+    port
+}
+
+#[tokio::test]
+async fn what_redis_missed_is_announced_before_it_is_read_again() {
+    if std::env::var("DOSSIER_TEST_BACKENDS").as_deref() == Ok("sqlite") {
+        return;
+    }
+    let url = std::env::var("DOSSIER_TEST_REDIS_URL").expect("as in `backends`");
+    let address = url
+        .trim_start_matches("redis://")
+        .split('/')
+        .next()
+        .expect("a host");
+    let (mend, mended) = tokio::sync::watch::channel(true);
+    let port = cuttable(address.to_owned(), mended).await;
+    let near = Cache::redis(&format!("redis://127.0.0.1:{port}"))
+        .await
+        .expect("an address");
+    let other = Cache::redis(&url).await.expect("an address");
+    let key = fresh_key();
+    other.put(&key, 1, Bytes::from_static(b"old"), TTL).await;
+    assert_eq!(text(near.get(&key).await).as_deref(), Some("old"));
+
+    mend.send_replace(false);
+    near.supersede(&key, 2).await;
+    assert_eq!(near.get(&key).await, None, "known to be stale");
+    assert_eq!(
+        text(other.get(&key).await).as_deref(),
+        Some("old"),
+        "not announced yet"
+    );
+
+    mend.send_replace(true);
+    let announced = async {
+        while other.get(&key).await.is_some() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), announced)
+        .await
+        .expect("is announced");
+    assert_eq!(near.get(&key).await, None);
+}
+
 #[tokio::test]
 async fn an_address_that_is_none_is_refused() {
     assert!(Cache::redis("localhost").await.is_err());
