@@ -1,1 +1,49 @@
-//! Start a suite for tests, with clients, builders, a clock and fault tools
+#![doc = include_str!("../README.md")]
+
+mod backend;
+pub mod build;
+pub mod canary;
+mod clients;
+mod dice;
+mod process;
+mod refusal;
+mod suite;
+
+pub use backend::Backend;
+pub use clients::{Bearer, Clients, Wire, cursor_of};
+pub use dice::Dice;
+pub use process::{Process, program};
+pub use refusal::Refusal;
+pub use suite::{Plan, Shape, Suite};
+
+/// Makes two tests of each async function that takes a [`Suite`], one for each backend family.
+#[macro_export]
+macro_rules! on_both_backends {
+    ($($(#[$attribute:meta])* $name:ident),+ $(,)?) => {
+        mod sqlite_memory {
+            $($(#[$attribute])*
+            #[tokio::test(flavor = "multi_thread")]
+            async fn $name() -> anyhow::Result<()> {
+                $crate::run_on($crate::Backend::SqliteMemory, super::$name).await
+            })+
+        }
+        mod postgres_redis {
+            $($(#[$attribute])*
+            #[tokio::test(flavor = "multi_thread")]
+            async fn $name() -> anyhow::Result<()> {
+                $crate::run_on($crate::Backend::PostgresRedis, super::$name).await
+            })+
+        }
+    };
+}
+
+/// Runs one test on one backend family; what [`on_both_backends!`] calls.
+pub async fn run_on<F>(backend: Backend, test: impl FnOnce(Suite) -> F) -> anyhow::Result<()>
+where
+    F: Future<Output = anyhow::Result<()>>,
+{
+    if !backend.is_wanted() {
+        return Ok(());
+    }
+    test(Suite::start(backend).await?).await
+}

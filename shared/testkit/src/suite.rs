@@ -1,0 +1,318 @@
+//! A suite of one's own.
+
+use std::net::TcpListener;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use base64::Engine as _;
+use dossier_access::{Grant, SigningKey};
+use dossier_kernel::{Principal, PrincipalKind, Role, TenantId};
+use tempfile::TempDir;
+use tonic::transport::Endpoint;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
+use uuid::Uuid;
+
+use crate::backend::{Backend, Stores};
+use crate::clients::Clients;
+use crate::process::{Process, program};
+
+const SERVICES: [&str; 4] = ["profile", "interaction", "segmentation", "feedback"];
+const START_TIMEOUT: Duration = Duration::from_secs(60);
+const TOKEN_TTL: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What a suite is to be.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan {
+    pub backend: Backend,
+    pub shape: Shape,
+    /// `trace` shows most of what might leak.
+    pub log_level: &'static str,
+}
+
+/// How the four services are spread over processes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// `dossier serve`.
+    OneProcess,
+    /// `dossier-profile` and the other three.
+    FourProcesses,
+}
+
+/// A running suite with a tenant that nobody else has. Dropping it kills it.
+pub struct Suite {
+    plan: Plan,
+    tenant: TenantId,
+    signing: SigningKey,
+    processes: Vec<Process>,
+    programs: Vec<Program>,
+    stores: Option<Stores>,
+    dir: TempDir,
+}
+
+struct Program {
+    path: PathBuf,
+    arguments: Vec<String>,
+    log: PathBuf,
+    port: u16,
+}
+
+impl Suite {
+    /// All four services in one process.
+    pub async fn start(backend: Backend) -> anyhow::Result<Self> {
+        Self::start_as(Plan {
+            backend,
+            shape: Shape::OneProcess,
+            log_level: "info",
+        })
+        .await
+    }
+
+    pub async fn start_as(plan: Plan) -> anyhow::Result<Self> {
+        let dir = tempfile::Builder::new()
+            .prefix("dossier-suite-")
+            .tempdir()?;
+        let stores = Stores::create(plan.backend)?;
+        let signing = make_keys(dir.path())?;
+        let programs = write_programs(plan, dir.path(), stores.as_ref())?;
+        if stores.is_some() {
+            migrate(&programs[0], dir.path())?;
+        }
+        let tenant = TenantId::parse(&format!("test-{}", Uuid::new_v4().simple()))?;
+        let mut suite = Self {
+            plan,
+            tenant,
+            signing,
+            processes: Vec::new(),
+            programs,
+            stores,
+            dir,
+        };
+        suite.start_again().await?;
+        Ok(suite)
+    }
+
+    /// Starts what [`Self::kill`] or [`Self::terminate`] ended, on the same data and ports, and
+    /// waits until it serves.
+    pub async fn start_again(&mut self) -> anyhow::Result<()> {
+        self.spawn_again()?;
+        self.wait_until_serving().await
+    }
+
+    /// As [`Self::start_again`], without the wait.
+    pub fn spawn_again(&mut self) -> anyhow::Result<()> {
+        self.processes.clear();
+        for program in &self.programs {
+            let mut command = Command::new(&program.path);
+            command
+                .args(&program.arguments)
+                .current_dir(self.dir.path());
+            self.processes
+                .push(Process::spawn(&mut command, &program.log)?);
+        }
+        Ok(())
+    }
+
+    pub async fn wait_until_serving(&mut self) -> anyhow::Result<()> {
+        let begun = Instant::now();
+        for (process, program) in self.processes.iter_mut().zip(&self.programs) {
+            while !serves(program.port).await {
+                process.check_running()?;
+                if begun.elapsed() > START_TIMEOUT {
+                    bail!(
+                        "not serving after {START_TIMEOUT:?}; the log ends:\n{}",
+                        process.log_end()
+                    );
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// kill -9 of every process.
+    pub fn kill(&mut self) -> anyhow::Result<()> {
+        self.processes.iter_mut().try_for_each(Process::kill)
+    }
+
+    /// SIGTERM to every process; does not wait.
+    pub fn terminate(&self) -> anyhow::Result<()> {
+        self.processes.iter().try_for_each(Process::terminate)
+    }
+
+    /// Waits until every process has ended.
+    pub async fn wait(&mut self, at_most: Duration) -> anyhow::Result<Vec<ExitStatus>> {
+        let mut statuses = Vec::new();
+        for process in &mut self.processes {
+            statuses.push(process.wait(at_most).await?);
+        }
+        Ok(statuses)
+    }
+
+    pub fn backend(&self) -> Backend {
+        self.plan.backend
+    }
+
+    /// The tenant of [`Self::clients`].
+    pub fn tenant(&self) -> &TenantId {
+        &self.tenant
+    }
+
+    /// `http://host:port` of profile, interaction, segmentation and feedback.
+    pub fn addresses(&self) -> [String; 4] {
+        std::array::from_fn(|index| {
+            let program = self.programs.get(index).unwrap_or(&self.programs[0]);
+            format!("http://127.0.0.1:{}", program.port)
+        })
+    }
+
+    /// Process ids, in the order of [`Self::addresses`].
+    pub fn process_ids(&self) -> Vec<u32> {
+        self.processes.iter().map(Process::id).collect()
+    }
+
+    /// Where SQLite files, keys and logs are.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Everything PostgreSQL holds for this suite; empty on SQLite.
+    pub fn database_dump(&self) -> anyhow::Result<Vec<u8>> {
+        self.stores.as_ref().map_or(Ok(Vec::new()), Stores::dump)
+    }
+
+    /// A token of a person with these roles in this tenant.
+    pub fn token(&self, roles: &[Role], tenant: &TenantId) -> anyhow::Result<String> {
+        let grant = Grant {
+            tenant: tenant.clone(),
+            principal: Principal {
+                kind: PrincipalKind::Person,
+                id: "tester".to_owned(),
+            },
+            roles: roles.to_vec(),
+            ttl: TOKEN_TTL,
+        };
+        Ok(self.signing.mint(grant)?)
+    }
+
+    /// Clients of an admin of the suite's tenant.
+    pub fn clients(&self) -> anyhow::Result<Clients> {
+        self.clients_as(&[Role::Admin], &self.tenant)
+    }
+
+    pub fn clients_as(&self, roles: &[Role], tenant: &TenantId) -> anyhow::Result<Clients> {
+        Clients::new(&self.addresses(), &self.token(roles, tenant)?)
+    }
+
+    /// Clients that show no token.
+    pub fn strangers(&self) -> anyhow::Result<Clients> {
+        Clients::new(&self.addresses(), "")
+    }
+}
+
+/// The root key and the signing key, where the configuration points.
+fn make_keys(dir: &Path) -> anyhow::Result<SigningKey> {
+    let keys = dir.join("keys");
+    std::fs::create_dir(&keys)?;
+    let (a, b) = (Uuid::new_v4(), Uuid::new_v4());
+    let root =
+        base64::engine::general_purpose::STANDARD.encode([a.into_bytes(), b.into_bytes()].concat());
+    let mut file = std::fs::File::options()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(keys.join("root.key"))?;
+    std::io::Write::write_all(&mut file, root.as_bytes())?;
+    Ok(SigningKey::generate(&keys.join("signing.pem"))?)
+}
+
+fn write_programs(plan: Plan, dir: &Path, stores: Option<&Stores>) -> anyhow::Result<Vec<Program>> {
+    let ports = free_ports()?;
+    let mut shared = format!(
+        "log_level = {:?}\nlog_format = \"json\"\nanonymous_loopback = false\n\
+         data_dir = {:?}\nroot_key_file = {:?}\nsigning_key_file = {:?}\n",
+        plan.log_level,
+        dir.join("data"),
+        dir.join("keys/root.key"),
+        dir.join("keys/signing.pem"),
+    );
+    if let Some(stores) = stores {
+        shared += &format!(
+            "database_url = {:?}\nredis_url = {:?}\nauto_migrate = false\n",
+            stores.database_url, stores.redis_url
+        );
+    }
+    let mut peers = "[peers]\n".to_owned();
+    for (name, port) in SERVICES.iter().zip(ports) {
+        peers += &format!("{name} = \"http://127.0.0.1:{port}\"\n");
+    }
+    let write = |name: &str, port: u16, serve: &[&str]| -> anyhow::Result<Program> {
+        let config = dir.join(format!("{name}.toml"));
+        std::fs::write(
+            &config,
+            format!("listen = \"127.0.0.1:{port}\"\n{shared}{peers}"),
+        )?;
+        let mut arguments: Vec<String> = serve.iter().map(|word| (*word).to_owned()).collect();
+        arguments.extend(["--config".to_owned(), config.to_string_lossy().into_owned()]);
+        Ok(Program {
+            path: program(name)?,
+            arguments,
+            log: dir.join(format!("{name}.log")),
+            port,
+        })
+    };
+    match plan.shape {
+        Shape::OneProcess => Ok(vec![write("dossier", ports[0], &["serve"])?]),
+        Shape::FourProcesses => SERVICES
+            .iter()
+            .zip(ports)
+            .map(|(name, port)| write(&format!("dossier-{name}"), port, &[]))
+            .collect(),
+    }
+}
+
+/// Ports nobody listens on now; held all at once, so that they differ.
+fn free_ports() -> anyhow::Result<[u16; 4]> {
+    let listeners = [0; 4].map(|port| TcpListener::bind(("127.0.0.1", port)));
+    let mut ports = [0; 4];
+    for (port, listener) in ports.iter_mut().zip(listeners) {
+        *port = listener?.local_addr()?.port();
+    }
+    Ok(ports)
+}
+
+/// As an operator does before the first start on PostgreSQL.
+fn migrate(serving: &Program, dir: &Path) -> anyhow::Result<()> {
+    let config = serving
+        .arguments
+        .last()
+        .context("the configuration is the last argument")?;
+    let output = Command::new(program("dossier")?)
+        .args(["migrate", "--config", config])
+        .current_dir(dir)
+        .output()?;
+    if !output.status.success() {
+        bail!(
+            "`dossier migrate` failed: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+    Ok(())
+}
+
+async fn serves(port: u16) -> bool {
+    let Ok(endpoint) = Endpoint::from_shared(format!("http://127.0.0.1:{port}")) else {
+        return false;
+    };
+    let Ok(channel) = endpoint.connect().await else {
+        return false;
+    };
+    let answer = HealthClient::new(channel)
+        .check(HealthCheckRequest::default())
+        .await;
+    answer.is_ok_and(|answer| answer.into_inner().status() == ServingStatus::Serving)
+}

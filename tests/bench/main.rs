@@ -1,0 +1,2 @@
+//! Speed beside its ceiling.
+fn main() {}

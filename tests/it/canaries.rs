@@ -1,0 +1,297 @@
+//! No name, phone, e-mail or word of a customer is written in the clear: not to a database file or
+//! its log, not to PostgreSQL, not to a program's log at its finest level, not by a failing call.
+
+use std::time::Duration;
+
+use anyhow::ensure;
+use dossier_proto::common::v1::{CustomerKey, customer_key};
+use dossier_proto::feedback::v1 as feedback;
+use dossier_proto::interaction::v1 as interaction;
+use dossier_proto::profile::v1 as profile;
+use dossier_testkit::{Backend, Clients, Dice, Plan, Shape, Suite, build, canary};
+use futures::stream;
+
+const CUSTOMERS: usize = 60;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_personal_is_written_in_the_clear_on_sqlite() -> anyhow::Result<()> {
+    nothing_personal_is_written_in_the_clear(Backend::SqliteMemory).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_personal_is_written_in_the_clear_on_postgres() -> anyhow::Result<()> {
+    nothing_personal_is_written_in_the_clear(Backend::PostgresRedis).await
+}
+
+async fn nothing_personal_is_written_in_the_clear(backend: Backend) -> anyhow::Result<()> {
+    if !backend.is_wanted() {
+        return Ok(());
+    }
+    let plan = Plan {
+        backend,
+        shape: Shape::OneProcess,
+        log_level: "trace",
+    };
+    let mut suite = Suite::start_as(plan).await?;
+    let mut aviary = Aviary::hatch(Dice::random());
+    let mut clients = suite.clients()?;
+    aviary.import(&mut clients).await?;
+    let customer = aviary.create(&mut clients).await?;
+    aviary.talk(&mut clients, &customer).await?;
+    aviary.be_refused(&mut clients).await?;
+    clients
+        .customers
+        .list_customers(profile::ListCustomersRequest::default())
+        .await?;
+
+    // While it runs, so that the write-ahead logs are still there; then what a stop leaves behind.
+    search(&suite, &aviary)?;
+    suite.terminate()?;
+    suite.wait(Duration::from_secs(25)).await?;
+    search(&suite, &aviary)
+}
+
+fn search(suite: &Suite, aviary: &Aviary) -> anyhow::Result<()> {
+    std::fs::write(suite.dir().join("database.sql"), suite.database_dump()?)?;
+    let hits = canary::scan(suite.dir(), &aviary.values)?;
+    let told: Vec<_> = hits
+        .iter()
+        .map(|hit| {
+            format!(
+                "{} ({}): {}",
+                hit.file.display(),
+                hit.form,
+                aviary.kinds[hit.canary]
+            )
+        })
+        .collect();
+    ensure!(
+        hits.is_empty(),
+        "seed {}: in the clear:\n{}",
+        aviary.dice.seed,
+        told.join("\n")
+    );
+
+    // The same search must find every canary that is there.
+    let planted = tempfile::tempdir()?;
+    let cage = planted.path().join("planted.db");
+    std::fs::write(&cage, aviary.values.join("\0"))?;
+    let found = canary::scan(planted.path(), &aviary.values)?;
+    for form in ["plain", "strings"] {
+        let count = found.iter().filter(|hit| hit.form == form).count();
+        ensure!(
+            count == aviary.values.len(),
+            "{form}: {count} of {}",
+            aviary.values.len()
+        );
+    }
+    Ok(())
+}
+
+/// Values that exist nowhere else in the world, and what each of them is.
+struct Aviary {
+    dice: Dice,
+    values: Vec<String>,
+    kinds: Vec<String>,
+}
+
+impl Aviary {
+    fn hatch(dice: Dice) -> Self {
+        Self {
+            dice,
+            values: Vec::new(),
+            kinds: Vec::new(),
+        }
+    }
+
+    /// A new word; `kind` says what it is in a report.
+    fn word(&mut self, kind: &str) -> String {
+        let letters: String = (0..14)
+            .map(|_| char::from(b'a' + self.dice.within(0..26).to_le_bytes()[0]))
+            .collect();
+        self.keep(kind, letters)
+    }
+
+    /// A new Chinese mobile number, as people write it and as E.164.
+    fn number(&mut self, kind: &str) -> String {
+        let number = format!("139{:08}", self.dice.within(0..100_000_000));
+        self.keep(kind, number)
+    }
+
+    fn keep(&mut self, kind: &str, value: String) -> String {
+        self.values.push(value.clone());
+        self.kinds.push(kind.to_owned());
+        value
+    }
+
+    async fn import(&mut self, clients: &mut Clients) -> anyhow::Result<()> {
+        use profile::import_customers_request::Part;
+
+        let mut file =
+            "external_id.crm,display_name,given_name,family_name,email,phone,region_code\n"
+                .to_owned();
+        for _ in 0..CUSTOMERS {
+            file += &format!(
+                "{},{},{},{},{}@{}.example,{},CN\n",
+                self.word("external id"),
+                self.word("display name"),
+                self.word("given name"),
+                self.word("family name"),
+                self.word("e-mail's local part"),
+                self.word("e-mail's domain"),
+                self.number("phone"),
+            );
+        }
+        // Rows that are refused leak most easily.
+        for _ in 0..5 {
+            let (id, mail, phone) = (
+                self.word("refused row's external id"),
+                self.word("refused row's e-mail"),
+                self.word("refused row's phone"),
+            );
+            file += &format!("{id},,,,{mail},{phone},CN\n");
+        }
+        let header = profile::ImportHeader {
+            format: profile::ImportFormat::Csv.into(),
+            ..Default::default()
+        };
+        let parts = [Part::Header(header), Part::Chunk(file.into_bytes())];
+        let requests = parts.map(|part| profile::ImportCustomersRequest { part: Some(part) });
+        let answers = clients
+            .customers
+            .import_customers(stream::iter(requests))
+            .await?;
+        let mut answers = answers.into_inner();
+        while answers.message().await?.is_some() {}
+        Ok(())
+    }
+
+    async fn create(&mut self, clients: &mut Clients) -> anyhow::Result<String> {
+        let address = profile::Address {
+            region_code: "CN".to_owned(),
+            postal_code: self.word("postal code"),
+            address_lines: vec![self.word("address line")],
+            ..Default::default()
+        };
+        let customer = profile::Customer {
+            given_name: self.word("given name"),
+            contact_points: vec![
+                build::email(&format!("{}@example.com", self.word("e-mail"))),
+                build::phone(&format!("+86{}", self.number("phone"))),
+            ],
+            addresses: vec![address],
+            ..build::person(&self.word("display name"), &self.word("external id"))
+        };
+        let request = profile::CreateCustomerRequest {
+            customer: Some(customer),
+            request_id: build::request_id(),
+            ..Default::default()
+        };
+        Ok(clients
+            .customers
+            .create_customer(request)
+            .await?
+            .into_inner()
+            .name)
+    }
+
+    /// Free text about the customer in the other services.
+    async fn talk(&mut self, clients: &mut Clients, customer: &str) -> anyhow::Result<()> {
+        let call = interaction::Call {
+            notes: self.word("notes of a call"),
+            ..Default::default()
+        };
+        let record = interaction::RecordInteractionRequest {
+            interaction: Some(interaction::Interaction {
+                customer: customer.to_owned(),
+                source: "desk".to_owned(),
+                event_id: "call-1".to_owned(),
+                occur_time: Some(prost_types::Timestamp {
+                    seconds: 1_760_000_000,
+                    nanos: 0,
+                }),
+                kind: interaction::InteractionKind::Call.into(),
+                details: Some(interaction::interaction::Details::Call(call)),
+                ..Default::default()
+            }),
+            customer_key: None,
+            request_id: build::request_id(),
+        };
+        clients.interactions.record_interaction(record).await?;
+        let case = feedback::Case {
+            customer: customer.to_owned(),
+            r#type: feedback::CaseType::Complaint.into(),
+            subject: self.word("subject of a case"),
+            description: self.word("description of a case"),
+            ..Default::default()
+        };
+        let open = feedback::OpenCaseRequest {
+            case: Some(case),
+            request_id: build::request_id(),
+            ..Default::default()
+        };
+        let name = clients.cases.open_case(open).await?.into_inner().name;
+        let reply = feedback::ReplyToCaseRequest {
+            name,
+            text: self.word("reply"),
+            request_id: build::request_id(),
+        };
+        clients.cases.reply_to_case(reply).await?;
+        Ok(())
+    }
+
+    /// Calls that fail with a personal value in their hands.
+    async fn be_refused(&mut self, clients: &mut Clients) -> anyhow::Result<()> {
+        let bad = profile::Customer {
+            contact_points: vec![build::email(&self.word("refused e-mail"))],
+            ..build::person(
+                &self.word("refused name"),
+                &self.word("refused external id"),
+            )
+        };
+        let create = profile::CreateCustomerRequest {
+            customer: Some(bad),
+            ..Default::default()
+        };
+        ensure!(clients.customers.create_customer(create).await.is_err());
+        let taken = build::person(&self.word("name"), &self.word("taken external id"));
+        let create = profile::CreateCustomerRequest {
+            customer: Some(taken),
+            ..Default::default()
+        };
+        clients.customers.create_customer(create.clone()).await?;
+        ensure!(clients.customers.create_customer(create).await.is_err());
+        let missed =
+            customer_key::Key::Email(format!("{}@example.com", self.word("looked up e-mail")));
+        let keys = vec![CustomerKey {
+            key: Some(missed),
+            region_code: String::new(),
+        }];
+        clients
+            .customers
+            .lookup_customers(profile::LookupCustomersRequest {
+                keys,
+                ..Default::default()
+            })
+            .await?;
+        let unknown = interaction::RecordInteractionRequest {
+            interaction: Some(build::purchase("", "shop", "1", 1_760_000_000, 100)),
+            customer_key: Some(build::key(&self.word("unknown external id"))),
+            request_id: build::request_id(),
+        };
+        ensure!(
+            clients
+                .interactions
+                .record_interaction(unknown)
+                .await
+                .is_err()
+        );
+        let filter = format!("display_name = {:?}", self.word("value in a filter"));
+        let list = profile::ListCustomersRequest {
+            filter,
+            ..Default::default()
+        };
+        ensure!(clients.customers.list_customers(list).await.is_err());
+        Ok(())
+    }
+}
