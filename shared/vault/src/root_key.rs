@@ -1,0 +1,65 @@
+//! The key that lives apart from the data.
+
+use std::path::Path;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use dossier_kernel::{Error, Reason, Result};
+use zeroize::Zeroizing;
+
+use crate::cell::{Cipher, KEY_BYTES, as_key, random_key};
+
+const WHAT: &str = "root key";
+
+/// 32 bytes; in a file as base64. Without it nothing that was sealed can be read: back it up apart
+/// from the data.
+#[derive(Clone)]
+pub struct RootKey(Zeroizing<[u8; KEY_BYTES]>);
+
+impl RootKey {
+    /// Reads the file an operator put there.
+    pub fn load(path: &Path) -> Result<Self> {
+        Self::decode(&dossier_keyfile::read(path, WHAT)?)
+    }
+
+    /// Reads the file; where there is none, makes one with mode 0600.
+    pub fn load_or_generate(path: &Path) -> Result<Self> {
+        let make = || Ok(Zeroizing::new(STANDARD.encode(random_key()?.as_slice())));
+        Self::decode(&dossier_keyfile::read_or_create(path, WHAT, make)?)
+    }
+
+    pub fn from_bytes(bytes: [u8; KEY_BYTES]) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+
+    fn decode(text: &str) -> Result<Self> {
+        let refuse = || {
+            Error::new(
+                Reason::FailedPrecondition,
+                "The root key file must hold 32 bytes in base64; restore it from its backup.",
+            )
+        };
+        let bytes = Zeroizing::new(STANDARD.decode(text).map_err(|_| refuse())?);
+        as_key(&bytes).map(Self).map_err(|_| refuse())
+    }
+
+    pub(crate) fn cipher(&self) -> Cipher {
+        Cipher::new(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_generated_key_is_the_same_when_read_again_and_bad_files_are_refused() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let path = dir.path().join("root.key");
+        let made = RootKey::load_or_generate(&path).expect("makes");
+        assert_eq!(RootKey::load(&path).expect("reads").0, made.0);
+        let bad = dir.path().join("bad.key");
+        std::fs::write(&bad, "c2hvcnQ=").expect("writes");
+        assert!(RootKey::load_or_generate(&bad).is_err());
+    }
+}
