@@ -139,11 +139,11 @@ impl Verifier {
         if wire.iss != self.0.issuer || wire.aud != self.0.audience {
             return None;
         }
-        let not_before = wire.nbf.max(wire.iat).unwrap_or(0);
         let in_range = |secs: i64| Timestamp::from_secs_nanos(secs, 0);
         in_range(wire.exp)?;
+        let not_before = in_range(wire.nbf.unwrap_or(0))?.max(in_range(wire.iat.unwrap_or(0))?);
         Some(Remembered {
-            not_before: in_range(not_before)?,
+            not_before,
             claims: Arc::new(Claims::from_wire(&wire)?),
         })
     }
