@@ -1,0 +1,35 @@
+//! Tokens and rules of the tests.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use dossier_access::{Grant, Rules, SigningKey, Verifier, VerifierOptions};
+use dossier_kernel::{Principal, PrincipalKind, Role, TenantId};
+use dossier_rpc::Edge;
+
+use crate::echo;
+
+pub fn signing_key() -> SigningKey {
+    SigningKey::ephemeral().expect("random bytes")
+}
+
+pub fn edge(key: &SigningKey) -> Edge {
+    let verifier = Verifier::new(VerifierOptions::local(vec![key.public_key()]));
+    let rules = Rules::from_descriptors(echo::descriptors(), &[echo::SERVICE]).expect("annotated");
+    let mut edge = Edge::new(Arc::new(verifier), Arc::new(rules));
+    edge.descriptors = echo::descriptors();
+    edge
+}
+
+pub fn token(key: &SigningKey, role: Role) -> String {
+    key.mint(Grant {
+        tenant: TenantId::parse("acme").expect("a tenant"),
+        principal: Principal {
+            kind: PrincipalKind::Person,
+            id: "ada".to_owned(),
+        },
+        roles: vec![role],
+        ttl: Duration::from_secs(60),
+    })
+    .expect("mints")
+}
