@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use dossier_kernel::{Error, Result};
+use dossier_kernel::Error;
 use serde::Serialize;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -55,7 +55,11 @@ impl Jobs {
         let all = async { while self.tasks.join_next().await.is_some() {} };
         if tokio::time::timeout(bound, all).await.is_err() {
             let late: Vec<_> = self.states.iter().map(|state| state.read()).collect();
-            let late: Vec<_> = late.iter().filter(|job| job.running).map(|job| job.name).collect();
+            let late: Vec<_> = late
+                .iter()
+                .filter(|job| job.running)
+                .map(|job| job.name)
+                .collect();
             tracing::warn!(jobs = ?late, "jobs did not stop in time and were cut off");
             self.tasks.shutdown().await;
         }
@@ -108,11 +112,19 @@ fn jittered(pause: Duration) -> Duration {
 
 impl State {
     fn new(name: &'static str) -> Self {
-        Self(Mutex::new(JobHealth { name, running: false, failure_count: 0, last_error: None }))
+        Self(Mutex::new(JobHealth {
+            name,
+            running: false,
+            failure_count: 0,
+            last_error: None,
+        }))
     }
 
     fn read(&self) -> JobHealth {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     fn change(&self, change: impl FnOnce(&mut JobHealth)) {

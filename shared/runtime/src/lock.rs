@@ -66,7 +66,10 @@ mod tests {
         let refused = Lock::take(dir.path(), "profile").expect_err("taken");
         assert_eq!(refused.reason(), Reason::FailedPrecondition);
         let words = refused.to_string();
-        assert!(words.contains(&format!("process {}", std::process::id())), "{words}");
+        assert!(
+            words.contains(&format!("process {}", std::process::id())),
+            "{words}"
+        );
         assert!(words.contains("--data-dir"), "{words}");
         Lock::take(dir.path(), "feedback").expect("another service may share the directory");
         drop(first);

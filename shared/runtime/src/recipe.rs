@@ -71,12 +71,17 @@ impl Job {
         W: Fn() -> F + Send + Sync + 'static,
         F: Future<Output = Result<()>> + Send + 'static,
     {
-        Self { name, run: Arc::new(move || work().boxed()) }
+        Self {
+            name,
+            run: Arc::new(move || work().boxed()),
+        }
     }
 }
 
 impl fmt::Debug for Recipe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Recipe").field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("Recipe")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
     }
 }

@@ -1,0 +1,68 @@
+//! The operators' port: metrics, readiness, liveness. Plain HTTP, no personal data.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use dossier_rpc::Health;
+use dossier_telemetry::Metrics;
+use serde::Serialize;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::jobs::JobHealth;
+
+pub(crate) struct Admin {
+    pub health: Health,
+    pub services: Vec<&'static str>,
+    pub jobs: Box<dyn Fn() -> Vec<JobHealth> + Send + Sync>,
+}
+
+/// What /readyz answers, with 200 when ready and 503 when not.
+#[derive(Serialize)]
+struct Readiness {
+    ready: bool,
+    services: Vec<&'static str>,
+    /// Background work that is failing right now; the services answer nevertheless.
+    failing_jobs: Vec<JobHealth>,
+}
+
+/// Serves until `stop`.
+pub(crate) async fn serve(admin: Admin, listener: TcpListener, stop: CancellationToken) {
+    let router = Router::new()
+        .route("/metrics", get(metrics))
+        .route("/readyz", get(readiness))
+        .route("/livez", get(|| async { "alive\n" }))
+        .with_state(Arc::new(admin));
+    let served = axum::serve(listener, router)
+        .with_graceful_shutdown(stop.cancelled_owned())
+        .await;
+    if let Err(error) = served {
+        tracing::warn!(%error, "the operators' port is closed");
+    }
+}
+
+async fn metrics() -> Response {
+    let text = dossier_telemetry::metrics().render();
+    ([(header::CONTENT_TYPE, Metrics::CONTENT_TYPE)], text).into_response()
+}
+
+async fn readiness(State(admin): State<Arc<Admin>>) -> Response {
+    let ready = admin.health.is_serving();
+    let failing = |job: &JobHealth| job.last_error.is_some() && !job.running;
+    let readiness = Readiness {
+        ready,
+        services: admin.services.clone(),
+        failing_jobs: (admin.jobs)().into_iter().filter(failing).collect(),
+    };
+    let status = if ready {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    let body = serde_json::to_string_pretty(&readiness).unwrap_or_default();
+    (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
+}

@@ -1,0 +1,368 @@
+//! How a process is configured. The manual is `dossier.default.toml`, which is also the defaults.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use dossier_kernel::{Error, Result, Violation};
+use dossier_telemetry::LogFormat;
+use figment::Figment;
+use figment::providers::{Env, Format, Serialized, Toml};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::flags::Flags;
+
+/// Every key with its default and its why, in TOML.
+pub const MANUAL: &str = include_str!("../../../services/dossier/dossier.default.toml");
+
+/// The services there are, in the order of the house.
+pub const SERVICES: [&str; 4] = ["profile", "interaction", "segmentation", "feedback"];
+
+/// The file that is read when the flags name none.
+const FILE: &str = "dossier.toml";
+
+const ENV_PREFIX: &str = "DOSSIER_";
+
+/// The first words of the variables that are read. Others that begin alike are not ours.
+const KEYS: [&str; 19] = [
+    "listen",
+    "admin_listen",
+    "reflection",
+    "web_origins",
+    "data_dir",
+    "database_url",
+    "database_connections_max",
+    "auto_migrate",
+    "redis_url",
+    "cache_bytes_max",
+    "only",
+    "root_key_file",
+    "signing_key_file",
+    "anonymous_loopback",
+    "log_format",
+    "log_level",
+    "otlp_endpoint",
+    "drain_secs_max",
+    "peers",
+];
+
+/// The keys of [`MANUAL`], which has the words. No Debug: URLs hold passwords.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    pub listen: SocketAddr,
+    #[serde(default, deserialize_with = "unless_empty")]
+    pub admin_listen: Option<SocketAddr>,
+    pub reflection: bool,
+    #[serde(deserialize_with = "words")]
+    pub web_origins: Vec<String>,
+    pub data_dir: PathBuf,
+    #[serde(default, deserialize_with = "unless_empty")]
+    pub database_url: Option<String>,
+    pub database_connections_max: u32,
+    pub auto_migrate: Option<bool>,
+    #[serde(default, deserialize_with = "unless_empty")]
+    pub redis_url: Option<String>,
+    pub cache_bytes_max: u64,
+    #[serde(deserialize_with = "words")]
+    pub only: Vec<String>,
+    #[serde(default, deserialize_with = "unless_empty")]
+    pub root_key_file: Option<PathBuf>,
+    #[serde(default, deserialize_with = "unless_empty")]
+    pub signing_key_file: Option<PathBuf>,
+    pub anonymous_loopback: bool,
+    pub log_format: LogFormat,
+    pub log_level: LogLevel,
+    #[serde(default, deserialize_with = "unless_empty")]
+    pub otlp_endpoint: Option<String>,
+    pub drain_secs_max: u64,
+    pub peers: BTreeMap<String, String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+impl Config {
+    /// Defaults ← `dossier.toml` or the file that the flags name ← environment ← flags.
+    /// INVALID_ARGUMENT says which key is wrong and where it was set.
+    pub fn load(flags: &Flags) -> Result<Self> {
+        let mut figment = Figment::from(Toml::string(MANUAL));
+        if let Some(path) = &flags.config {
+            if !path.is_file() {
+                let problem = format!("{} is not a file", path.display());
+                return Err(Error::invalid(vec![Violation::new("--config", problem)]));
+            }
+            figment = figment.merge(Toml::file_exact(path));
+        } else if Path::new(FILE).is_file() {
+            figment = figment.merge(Toml::file_exact(FILE));
+        }
+        let ours = |name: &figment::value::UncasedStr| {
+            let key = name.as_str().split("__").next().unwrap_or_default();
+            KEYS.iter().any(|known| known.eq_ignore_ascii_case(key))
+        };
+        let environment = Env::prefixed(ENV_PREFIX).filter(ours).split("__");
+        Self::read(
+            &figment
+                .merge(environment)
+                .merge(Serialized::defaults(flags)),
+        )
+    }
+
+    /// The defaults with everything in `data_dir` and on a free port: for tests and the demo, which
+    /// must not depend on files and variables that happen to be there.
+    pub fn embedded(data_dir: &Path) -> Result<Self> {
+        let flags = Flags {
+            data_dir: Some(data_dir.to_owned()),
+            listen: Some("127.0.0.1:0".to_owned()),
+            ..Flags::default()
+        };
+        Self::read(&Figment::from(Toml::string(MANUAL)).merge(Serialized::defaults(&flags)))
+    }
+
+    /// Whether this process keeps its data in files of its own.
+    pub fn is_embedded(&self) -> bool {
+        self.database_url.is_none()
+    }
+
+    /// Whether callers without a token are let in.
+    pub fn admits_anonymous(&self) -> bool {
+        self.anonymous_loopback && self.is_embedded() && self.listen.ip().is_loopback()
+    }
+
+    pub fn migrates_itself(&self) -> bool {
+        self.auto_migrate.unwrap_or(self.is_embedded())
+    }
+
+    pub fn root_key_path(&self) -> PathBuf {
+        self.root_key_file
+            .clone()
+            .unwrap_or_else(|| self.data_dir.join("keys/root.key"))
+    }
+
+    pub fn signing_key_path(&self) -> PathBuf {
+        self.signing_key_file
+            .clone()
+            .unwrap_or_else(|| self.data_dir.join("keys/signing.key"))
+    }
+
+    fn read(figment: &Figment) -> Result<Self> {
+        let mut config: Self = figment.extract().map_err(explain)?;
+        config.check()?;
+        let asked_to_listen = figment
+            .find_metadata("listen")
+            .is_some_and(|from| from.name != "TOML source string");
+        if let [alone] = config.only.as_slice()
+            && !asked_to_listen
+            && let Some(port) = config.peers.get(alone).and_then(|uri| port(uri))
+        {
+            config.listen.set_port(port);
+        }
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<()> {
+        let mut violations = Vec::new();
+        let mut named = |field: &str, name: &str| {
+            if !SERVICES.contains(&name) {
+                let known = SERVICES.join(", ");
+                let problem = format!("`{name}` is no service; there are {known}");
+                violations.push(Violation::new(field, problem));
+            }
+        };
+        self.only.iter().for_each(|name| named("only", name));
+        self.peers.keys().for_each(|name| named("peers", name));
+        for (field, url, scheme) in [
+            ("database_url", &self.database_url, "postgres"),
+            ("redis_url", &self.redis_url, "redis"),
+        ] {
+            if url.as_ref().is_some_and(|url| !url.starts_with(scheme)) {
+                violations.push(Violation::new(
+                    field,
+                    format!("must begin with {scheme}://"),
+                ));
+            }
+        }
+        if self.drain_secs_max > 20 {
+            violations.push(Violation::new("drain_secs_max", "must be at most 20"));
+        }
+        if self.database_connections_max == 0 {
+            violations.push(Violation::new(
+                "database_connections_max",
+                "must be at least 1",
+            ));
+        }
+        if violations.is_empty() {
+            Ok(())
+        } else {
+            Err(Error::invalid(violations))
+        }
+    }
+}
+
+/// `50051` of `http://127.0.0.1:50051`.
+fn port(uri: &str) -> Option<u16> {
+    uri.trim_end_matches('/').rsplit(':').next()?.parse().ok()
+}
+
+fn explain(errors: figment::Error) -> Error {
+    let violations = errors
+        .into_iter()
+        .map(|error| {
+            let key = if error.path.is_empty() {
+                "configuration".into()
+            } else {
+                error.path.join(".")
+            };
+            let from = error
+                .metadata
+                .as_ref()
+                .map_or_else(String::new, |metadata| {
+                    let source = metadata.source.as_ref().map(|source| format!(" {source}"));
+                    format!(" ({}{})", metadata.name, source.unwrap_or_default())
+                });
+            Violation::new(key, format!("{}{from}", error.kind))
+        })
+        .collect();
+    Error::invalid(violations)
+}
+
+/// A list, or words between commas as variables have it.
+fn words<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Words {
+        List(Vec<String>),
+        Line(String),
+    }
+    Ok(match Words::deserialize(deserializer)? {
+        Words::List(words) => words,
+        Words::Line(line) => line
+            .split(',')
+            .map(str::trim)
+            .filter(|word| !word.is_empty())
+            .map(str::to_owned)
+            .collect(),
+    })
+}
+
+/// An empty value is none: orchestrators set variables they have nothing to say in.
+fn unless_empty<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: std::str::FromStr<Err: std::fmt::Display>,
+{
+    let text = Option::<String>::deserialize(deserializer)?;
+    text.filter(|text| !text.is_empty())
+        .map(|text| text.parse().map_err(serde::de::Error::custom))
+        .transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(file: &str, flags: &Flags) -> Result<Config> {
+        let figment = Figment::from(Toml::string(MANUAL))
+            .merge(Toml::string(file).profile("default"))
+            .merge(Serialized::defaults(flags));
+        Config::read(&figment)
+    }
+
+    #[test]
+    fn the_manual_parses_and_names_every_key() {
+        let config = Config::embedded(Path::new("here")).expect("the defaults are fine");
+        assert!(config.is_embedded() && config.admits_anonymous() && config.migrates_itself());
+        let keys = serde_json::to_value(&config).expect("plain data");
+        for key in keys.as_object().expect("an object").keys() {
+            let named = MANUAL.lines().any(|line| {
+                let line = line.trim_start_matches("# ");
+                line.starts_with(&format!("{key} = ")) || line == format!("[{key}]")
+            });
+            assert!(named, "the manual does not name `{key}`");
+            assert!(
+                KEYS.contains(&key.as_str()),
+                "`{key}` is not read from the environment"
+            );
+        }
+        assert_eq!(keys.as_object().map(|keys| keys.len()), Some(KEYS.len()));
+    }
+
+    #[test]
+    fn what_the_manual_shows_as_an_example_is_accepted() {
+        let uncommented: String = MANUAL
+            .lines()
+            .map(|line| {
+                let example = line.strip_prefix("# ").filter(|rest| {
+                    rest.split_once(" = ")
+                        .is_some_and(|(key, _)| KEYS.contains(&key))
+                });
+                format!("{}\n", example.unwrap_or(line))
+            })
+            .collect();
+        let config = read(&uncommented, &Flags::default()).expect("examples are valid");
+        assert_eq!(config.admin_listen.map(|at| at.port()), Some(50060));
+        assert_eq!(config.database_url, None, "empty means unset");
+    }
+
+    #[test]
+    fn later_sources_replace_earlier_ones_key_by_key() {
+        let flags = Flags {
+            redis_url: Some("redis://flag".to_owned()),
+            ..Flags::default()
+        };
+        let file = "redis_url = 'redis://file'\ndata_dir = 'from-file'";
+        let config = read(file, &flags).expect("valid");
+        assert_eq!(config.redis_url.as_deref(), Some("redis://flag"));
+        assert_eq!(config.data_dir, Path::new("from-file"));
+        assert!(config.reflection, "untouched keys keep their default");
+    }
+
+    #[test]
+    fn a_wrong_key_or_value_is_named_with_its_source() {
+        for (file, words) in [
+            ("lissten = '127.0.0.1:1'", "lissten"),
+            ("listen = 'here'", "listen"),
+            ("log_level = 'loud'", "log_level"),
+            ("only = ['billing']", "billing"),
+            ("database_url = 'mysql://x'", "postgres://"),
+            ("drain_secs_max = 60", "at most 20"),
+            ("[peers]\nbilling = 'http://x'", "billing"),
+        ] {
+            let error = read(file, &Flags::default()).err().expect(file);
+            assert!(format!("{error:?}").contains(words), "{file}: {error:?}");
+        }
+    }
+
+    #[test]
+    fn a_single_service_listens_on_its_own_port_unless_told_otherwise() {
+        let only = |listen: Option<&str>| Flags {
+            only: Some(vec!["segmentation".to_owned()]),
+            listen: listen.map(str::to_owned),
+            ..Flags::default()
+        };
+        let port = |flags| read("", &flags).expect("valid").listen.port();
+        assert_eq!(port(only(None)), 50053);
+        assert_eq!(port(only(Some("127.0.0.1:7"))), 7);
+        assert_eq!(port(Flags::default()), 50050);
+    }
+
+    #[test]
+    fn nobody_is_anonymous_beyond_the_embedded_default() {
+        let admits = |file| {
+            read(file, &Flags::default())
+                .expect("valid")
+                .admits_anonymous()
+        };
+        assert!(admits(""));
+        assert!(!admits("listen = '0.0.0.0:50050'"));
+        assert!(!admits("database_url = 'postgres://x'"));
+        assert!(!admits("anonymous_loopback = false"));
+    }
+}

@@ -1,0 +1,315 @@
+//! Putting a process together, and taking it apart.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use dossier_access::{Rules, SigningKey};
+use dossier_cache::Cache;
+use dossier_db::Db;
+use dossier_kernel::{Clock, Error, Reason, Result, Role, TenantId};
+use dossier_rpc::{Channel, Drain, Edge, Local, Part, Server, ServingStatus, TokenSource};
+use futures::future::{join_all, try_join_all};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::admin::{self, Admin};
+use crate::config::{Config, SERVICES};
+use crate::ground::{self, Ground};
+use crate::jobs::Jobs;
+use crate::keys::Keys;
+use crate::lock::Lock;
+use crate::recipe::{Deps, Peers, Recipe};
+
+/// How long jobs may take to return after the streams they follow have ended.
+const JOBS_BOUND: Duration = Duration::from_secs(2);
+/// How long databases may take to finish what waits and close.
+const CLOSE_BOUND: Duration = Duration::from_secs(2);
+
+/// A set of services that serves. Dropping it stops nothing: say [`Running::stop`].
+pub struct Running {
+    addr: SocketAddr,
+    admin_addr: Option<SocketAddr>,
+    local: Local,
+    signing: Arc<SigningKey>,
+    shutdown: CancellationToken,
+    served: JoinHandle<std::io::Result<()>>,
+    admin: Option<JoinHandle<()>>,
+    jobs: Jobs,
+    databases: Vec<Db>,
+    locks: Vec<Lock>,
+}
+
+/// Starts those of `recipes` that the configuration asks for; returns when they answer.
+/// FAILED_PRECONDITION when another process has the data directory, the address is taken, a
+/// database lacks migrations or the root key is not the one its data was made with.
+pub async fn start(config: Config, recipes: Vec<Recipe>) -> Result<Running> {
+    // Whoever was first has installed the same one.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let recipes = select(&config, recipes)?;
+    prepare(&config.data_dir, config.is_embedded())?;
+    let locks = lock(&config, &recipes)?;
+    let keys = Keys::load(&config)?;
+    let listener = bind(config.listen).await?;
+    let admin_listener = match config.admin_listen {
+        Some(addr) => Some(bind(addr).await?),
+        None => None,
+    };
+    let cache = match &config.redis_url {
+        Some(url) => Cache::redis(url).await?,
+        None => Cache::memory(config.cache_bytes_max),
+    };
+    let open = |recipe: &Recipe| Ground::open(&config, *recipe, keys.root.clone());
+    let grounds = try_join_all(recipes.iter().map(open)).await?;
+    let databases: Vec<Db> = grounds.iter().map(|ground| ground.db.clone()).collect();
+
+    let edge = edge(&config, &recipes, &keys)?;
+    let local = Local::new();
+    let mut parts = Vec::new();
+    let mut jobs = Vec::new();
+    for ground in grounds {
+        let Ground {
+            recipe,
+            db,
+            feed,
+            vault,
+        } = ground;
+        let deps = Deps {
+            db,
+            feed,
+            vault,
+            cache: cache.clone(),
+            clock: edge.clock.clone(),
+            peers: peers(&config, &recipes, recipe.name, &local, &keys.signing)?,
+            stop: edge.stop.clone(),
+        };
+        let service = (recipe.build)(deps).await?;
+        parts.push(Part {
+            services: recipe.grpc_services,
+            routes: service.routes,
+        });
+        jobs.extend(service.jobs);
+    }
+    let stop = edge.stop.clone();
+    let server = Server::new(edge, parts).map_err(Error::internal)?;
+    local.bind(server.service());
+    let health = server.health();
+
+    let addr = address(&listener)?;
+    let admin_addr = admin_listener.as_ref().map(address).transpose()?;
+    let shutdown = CancellationToken::new();
+    let jobs = Jobs::start(jobs, &stop);
+    let admin = admin_listener.map(|listener| {
+        let services = recipes.iter().map(|recipe| recipe.name).collect();
+        let admin = Admin {
+            health: health.clone(),
+            services,
+            jobs: Box::new(jobs.health()),
+        };
+        tokio::spawn(admin::serve(admin, listener, stop))
+    });
+    let drain = Drain {
+        bound: Duration::from_secs(config.drain_secs_max),
+        ..Drain::default()
+    };
+    let served = tokio::spawn(server.serve(listener, shutdown.clone(), drain));
+    health.set_all(ServingStatus::Serving);
+    let signing = keys.signing;
+    Ok(Running {
+        addr,
+        admin_addr,
+        local,
+        signing,
+        shutdown,
+        served,
+        admin,
+        jobs,
+        databases,
+        locks,
+    })
+}
+
+/// Brings the databases of the services that the configuration asks for to the current schema;
+/// says how many migrations each lacked. Safe to run at the same time by several processes.
+pub async fn migrate(config: &Config, recipes: Vec<Recipe>) -> Result<Vec<(&'static str, u32)>> {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let recipes = select(config, recipes)?;
+    let mut done = Vec::new();
+    if config.is_embedded() {
+        prepare(&config.data_dir, true)?;
+    }
+    let _locks = lock(config, &recipes)?;
+    for recipe in recipes {
+        done.push((recipe.name, ground::migrate(config, recipe).await?));
+    }
+    Ok(done)
+}
+
+impl Running {
+    /// Where gRPC is served; the port that was found when the configuration asked for any.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    pub fn admin_addr(&self) -> Option<SocketAddr> {
+        self.admin_addr
+    }
+
+    /// To the services of this process without a socket, as a service of the suite.
+    pub fn channel(&self) -> Channel {
+        let tokens = TokenSource::service(Arc::clone(&self.signing), "runtime", Clock::system());
+        Channel::in_process(&self.local, tokens)
+    }
+
+    /// Makes tokens that this process accepts.
+    pub fn signing_key(&self) -> &SigningKey {
+        &self.signing
+    }
+
+    /// Returns when the server has ended without being asked to.
+    pub async fn wait(&mut self) -> Error {
+        let cause = match (&mut self.served).await {
+            Ok(Ok(())) => "the server ended".into(),
+            Ok(Err(error)) => Box::<dyn std::error::Error + Send + Sync>::from(error),
+            Err(error) => error.into(),
+        };
+        Error::internal(cause)
+    }
+
+    /// Drains and stops: streams end with a cursor, calls in flight finish within the bound of the
+    /// configuration, then jobs, databases and locks go.
+    pub async fn stop(self) {
+        let Self {
+            local,
+            shutdown,
+            served,
+            admin,
+            jobs,
+            databases,
+            locks,
+            ..
+        } = self;
+        shutdown.cancel();
+        match served.await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "the server ended badly"),
+            Err(error) => tracing::warn!(%error, "the server ended badly"),
+        }
+        jobs.finish(JOBS_BOUND).await;
+        if let Some(admin) = admin {
+            admin.abort();
+        }
+        local.unbind();
+        let close = join_all(databases.iter().map(Db::close));
+        if tokio::time::timeout(CLOSE_BOUND, close).await.is_err() {
+            // Nothing is lost: what was acknowledged is on disk, the next start reads the log.
+            tracing::warn!("databases did not close in time");
+        }
+        drop(locks);
+    }
+}
+
+fn select(config: &Config, recipes: Vec<Recipe>) -> Result<Vec<Recipe>> {
+    if config.only.is_empty() {
+        return Ok(recipes);
+    }
+    let wanted = |recipe: &Recipe| config.only.iter().any(|name| name == recipe.name);
+    let selected: Vec<_> = recipes.into_iter().filter(wanted).collect();
+    if selected.is_empty() {
+        let message = format!("This binary serves none of: {}.", config.only.join(", "));
+        return Err(Error::new(Reason::InvalidArgument, message));
+    }
+    Ok(selected)
+}
+
+/// The data directory, readable by nobody else where it is made here.
+fn prepare(data_dir: &Path, embedded: bool) -> Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    if data_dir.is_dir() {
+        return Ok(());
+    }
+    let made = std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(data_dir);
+    match made {
+        Ok(()) => Ok(()),
+        // Only keys would live there, and they may be elsewhere.
+        Err(_) if !embedded => Ok(()),
+        Err(error) => {
+            let message = format!("The data directory {} cannot be made.", data_dir.display());
+            Err(Error::new(Reason::FailedPrecondition, message).caused_by(error))
+        }
+    }
+}
+
+fn lock(config: &Config, recipes: &[Recipe]) -> Result<Vec<Lock>> {
+    if !config.is_embedded() {
+        return Ok(Vec::new());
+    }
+    recipes
+        .iter()
+        .map(|recipe| Lock::take(&config.data_dir, recipe.name))
+        .collect()
+}
+
+async fn bind(addr: SocketAddr) -> Result<TcpListener> {
+    TcpListener::bind(addr).await.map_err(|error| {
+        let message = format!("{addr} cannot be listened on; give another address with --listen.");
+        Error::new(Reason::FailedPrecondition, message).caused_by(error)
+    })
+}
+
+fn address(listener: &TcpListener) -> Result<SocketAddr> {
+    listener.local_addr().map_err(Error::internal)
+}
+
+fn edge(config: &Config, recipes: &[Recipe], keys: &Keys) -> Result<Edge> {
+    let services: Vec<_> = recipes
+        .iter()
+        .flat_map(|recipe| recipe.grpc_services)
+        .copied()
+        .collect();
+    let rules = Rules::from_descriptors(dossier_proto::DESCRIPTORS, &services)?;
+    let mut edge = Edge::new(Arc::new(keys.verifier()), Arc::new(rules));
+    edge.reflection = config.reflection;
+    edge.origins.clone_from(&config.web_origins);
+    if config.admits_anonymous() {
+        edge.anonymous = Some((TenantId::embedded_default(), Role::Admin));
+    }
+    Ok(edge)
+}
+
+/// The ways of `service` to all four: without a socket to those of this process.
+fn peers(
+    config: &Config,
+    recipes: &[Recipe],
+    service: &str,
+    local: &Local,
+    signing: &Arc<SigningKey>,
+) -> Result<Peers> {
+    let tokens = TokenSource::service(Arc::clone(signing), service, Clock::system());
+    let way = |name: &str| {
+        if recipes.iter().any(|recipe| recipe.name == name) {
+            return Ok(Channel::in_process(local, tokens.clone()));
+        }
+        let uri = config
+            .peers
+            .get(name)
+            .map(String::as_str)
+            .unwrap_or_default();
+        Channel::network(uri, tokens.clone()).map_err(|error| {
+            let message = format!("peers.{name} is not an address such as http://127.0.0.1:50051.");
+            Error::new(Reason::InvalidArgument, message).caused_by(error)
+        })
+    };
+    let [profile, interaction, segmentation, feedback] = SERVICES;
+    Ok(Peers {
+        profile: way(profile)?,
+        interaction: way(interaction)?,
+        segmentation: way(segmentation)?,
+        feedback: way(feedback)?,
+    })
+}
