@@ -17,6 +17,8 @@ pub(crate) trait Job: Send {
     fn abandoned(&self) -> bool;
     /// Runs the work; true when its effect is to be kept.
     fn run<'t>(&'t mut self, tx: &'t Tx) -> BoxFuture<'t, bool>;
+    /// Why the work failed, where the fault lies with the database and so concerns everybody.
+    fn fault(&self) -> Option<CommitFailure>;
     /// The work's own result decides when it failed; else `outcome`, which is the commit's.
     fn answer(self: Box<Self>, outcome: Result<Vec<Position>, CommitFailure>);
 }
@@ -33,7 +35,13 @@ pub(crate) struct CommitFailure {
 
 impl From<Error> for CommitFailure {
     fn from(error: Error) -> Self {
-        let cause = std::error::Error::source(&error).map(ToString::to_string);
+        Self::from(&error)
+    }
+}
+
+impl From<&Error> for CommitFailure {
+    fn from(error: &Error) -> Self {
+        let cause = std::error::Error::source(error).map(ToString::to_string);
         Self {
             reason: error.reason(),
             message: error.message().to_owned(),
@@ -104,6 +112,15 @@ where
             self.result = Some(result);
             keep
         })
+    }
+
+    fn fault(&self) -> Option<CommitFailure> {
+        let error = self.result.as_ref()?.as_ref().err()?;
+        matches!(
+            error.reason(),
+            Reason::ResourceExhausted | Reason::Unavailable
+        )
+        .then(|| CommitFailure::from(error))
     }
 
     fn answer(self: Box<Self>, outcome: Result<Vec<Position>, CommitFailure>) {

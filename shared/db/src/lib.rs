@@ -12,6 +12,8 @@ mod options;
 mod postgres;
 mod scope;
 mod sqlite;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod tx;
 mod writer;
 

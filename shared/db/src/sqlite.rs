@@ -4,10 +4,10 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use dossier_kernel::{Error, Reason, Result};
-use sea_orm::sqlx::ConnectOptions as _;
 use sea_orm::sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
+use sea_orm::sqlx::{ConnectOptions as _, Connection as _};
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DbErr, RuntimeErr, SqlxSqliteConnector, Statement,
 };
@@ -75,6 +75,9 @@ async fn pool(options: SqliteConnectOptions, size: u32) -> Result<SqlitePool> {
         .max_lifetime(None)
         // A connection to a file does not go stale: asking it first would double every statement.
         .test_before_acquire(false)
+        // A rollback that failed, because SQLite had already done it, leaves the driver counting a
+        // transaction that is not there: such a connection is given up.
+        .after_release(|conn, _| Box::pin(async move { Ok(!conn.is_in_transaction()) }))
         .connect_with(options)
         .await
         .map_err(|e| error(DbErr::Conn(RuntimeErr::SqlxError(e.into()))))

@@ -1,10 +1,13 @@
 //! The one writer of a SQLite file: many callers, one transaction, one sync of the disk.
 //!
 //! ```text
-//! BEGIN IMMEDIATE · job 1 · SAVEPOINT · job 2 · RELEASE; SAVEPOINT · job 3 · feed · COMMIT · answers
+//! BEGIN IMMEDIATE · SAVEPOINT · job 1 · RELEASE, SAVEPOINT · job 2 · RELEASE · feed · COMMIT · answers
 //! ```
 //! A job that fails is rolled back to its savepoint and answered alone; a commit that fails is
 //! answered to everybody. While the disk syncs, the next jobs gather by themselves.
+//!
+//! A full disk makes SQLite roll back the whole transaction under our feet. The savepoint is then
+//! gone too, so that the next RELEASE or ROLLBACK TO fails and nobody is told of a success.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -162,10 +165,10 @@ impl Writer {
             if job.abandoned() {
                 continue;
             }
-            savepoint
-                .set(tx.conn())
-                .await
-                .map_err(|e| self.failure(e))?;
+            if let Err(cause) = savepoint.set(tx.conn()).await {
+                waiting.push_front(job);
+                return Err(self.failure(cause));
+            }
             let before = tx.staged_count();
             match attempt(job.as_mut(), &tx).await {
                 Ok(true) => {
@@ -174,22 +177,23 @@ impl Writer {
                 }
                 refused => {
                     tx.unstage_after(before);
-                    savepoint
-                        .undo(tx.conn())
-                        .await
-                        .map_err(|e| self.failure(e))?;
+                    let undone = savepoint.undo(tx.conn()).await;
+                    let fault = job.fault();
                     // A refusal without a failure is the work's own error.
                     job.answer(refused.map(|_| Vec::new()));
+                    undone.map_err(|e| fault.unwrap_or_else(|| self.failure(e)))?;
                 }
             }
         }
+        savepoint
+            .release(tx.conn())
+            .await
+            .map_err(|e| self.failure(e))?;
         let (txn, changes) = tx.into_parts();
         if done.is_empty() {
-            return txn
-                .rollback()
-                .await
-                .map(|()| Vec::new())
-                .map_err(|e| self.failure(e));
+            // Nothing to lose: where it fails, the connection is given up.
+            let _ = txn.rollback().await;
+            return Ok(Vec::new());
         }
         let positions = match changes.as_slice() {
             [] => Vec::new(),
@@ -248,6 +252,15 @@ impl Savepoint {
         self.kept = true;
     }
 
+    /// Proves that the transaction is still the one that began.
+    async fn release<C: ConnectionTrait>(&self, conn: &C) -> Result<(), DbErr> {
+        if self.set {
+            run(conn, "RELEASE job").await
+        } else {
+            Ok(())
+        }
+    }
+
     async fn undo<C: ConnectionTrait>(&mut self, conn: &C) -> Result<(), DbErr> {
         run(conn, "ROLLBACK TO job").await
     }
@@ -258,4 +271,72 @@ async fn run<C: ConnectionTrait>(conn: &C, sql: &str) -> Result<(), DbErr> {
     conn.execute_raw(Statement::from_string(sea_orm::DbBackend::Sqlite, sql))
         .await
         .map(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+    use futures::future::BoxFuture;
+
+    use super::*;
+
+    struct Idle;
+
+    impl Job for Idle {
+        fn deadline(&self) -> Option<Instant> {
+            None
+        }
+
+        fn abandoned(&self) -> bool {
+            false
+        }
+
+        fn run<'t>(&'t mut self, _: &'t Tx) -> BoxFuture<'t, bool> {
+            Box::pin(async { true })
+        }
+
+        fn fault(&self) -> Option<CommitFailure> {
+            None
+        }
+
+        fn answer(self: Box<Self>, _: Result<Vec<Position>, CommitFailure>) {}
+    }
+
+    fn writer(company: usize) -> (Writer, Queue) {
+        let nothing: BeforeCommit = |_, _, _| Box::pin(async { Ok(Vec::new()) });
+        let (committed, _) = watch::channel(0);
+        let (mut writer, queue) = Writer::new(DatabaseConnection::default(), nothing, committed);
+        writer.company = company;
+        (writer, queue)
+    }
+
+    #[tokio::test]
+    async fn a_lone_writer_waits_for_nobody() {
+        let (mut writer, _queue) = writer(1);
+        let batch = writer.gather(Box::new(Idle)).now_or_never();
+        assert_eq!(batch.map(|batch| batch.len()), Some(1));
+    }
+
+    #[tokio::test]
+    async fn company_is_waited_for_until_it_is_there_or_two_milliseconds_have_passed() {
+        let (mut writer, queue) = writer(3);
+        queue.send(Box::new(Idle)).await.expect("open");
+        queue.send(Box::new(Idle)).await.expect("open");
+        let batch = writer.gather(Box::new(Idle)).now_or_never();
+        assert_eq!(batch.map(|batch| batch.len()), Some(3));
+        queue.send(Box::new(Idle)).await.expect("open");
+        let begun = Instant::now();
+        assert_eq!(writer.gather(Box::new(Idle)).await.len(), 2);
+        assert!(begun.elapsed() >= GATHER_MAX);
+    }
+
+    #[tokio::test]
+    async fn a_batch_takes_two_hundred_at_most() {
+        let (mut writer, queue) = writer(1_000);
+        for _ in 0..300 {
+            queue.send(Box::new(Idle)).await.expect("open");
+        }
+        let batch = writer.gather(Box::new(Idle)).now_or_never();
+        assert_eq!(batch.map(|batch| batch.len()), Some(JOBS_MAX));
+    }
 }

@@ -1,0 +1,10 @@
+//! The laws of the database layer, on every backend.
+
+mod bulk;
+mod crash;
+mod disk;
+mod migrations;
+mod once;
+mod paging;
+mod thing;
+mod writing;
