@@ -1,0 +1,121 @@
+//! Interactions on their way into one transaction.
+
+use std::sync::Arc;
+
+use dossier_db::Tx;
+use dossier_kernel::{self as kernel, Ctx, Result, TenantId};
+use dossier_vault::Vault;
+
+use super::Interactions;
+use crate::domain::{Draft, Interaction, Who};
+use crate::error::Error;
+use crate::store::{self, Event, Recorded, Rows};
+
+/// What a caller wants recorded, found well formed.
+#[derive(Debug)]
+pub struct Record {
+    pub draft: Draft,
+    pub who: Who,
+}
+
+/// Records whose customers were asked for, ready to be written.
+pub struct Batch {
+    tenant: TenantId,
+    interactions: Arc<Vec<Interaction>>,
+    rows: Rows,
+    /// One per record, in order.
+    places: Vec<Place>,
+}
+
+enum Place {
+    /// The next of the interactions.
+    Row,
+    /// Nobody knows the customer. That is an error only where the event is not recorded already:
+    /// an event that comes again is answered for ever, also after its customer is gone.
+    Nobody(Record),
+}
+
+impl Interactions {
+    /// Asks profile for the customers, all at once, and makes rows.
+    pub(super) async fn batch(&self, ctx: &Ctx, records: Vec<Record>) -> Result<Batch> {
+        let who: Vec<&Who> = records.iter().map(|record| &record.who).collect();
+        let customers = self.0.customers.resolve(ctx, &who).await?;
+        let now = self.now();
+        let mut interactions = Vec::with_capacity(records.len());
+        let mut places = Vec::with_capacity(records.len());
+        for (record, customer) in records.into_iter().zip(customers) {
+            places.push(match customer {
+                Some(customer) => {
+                    let (id, create_time) = self.0.ids.next(now);
+                    interactions.push(Interaction {
+                        id,
+                        customer,
+                        create_time,
+                        draft: record.draft,
+                    });
+                    Place::Row
+                }
+                None => Place::Nobody(record),
+            });
+        }
+        let interactions = Arc::new(interactions);
+        let rows = Rows::new(self.0.db.backend(), &ctx.tenant, Arc::clone(&interactions))?;
+        Ok(Batch {
+            tenant: ctx.tenant.clone(),
+            interactions,
+            rows,
+            places,
+        })
+    }
+}
+
+impl Batch {
+    pub(super) fn interactions(&self) -> Arc<Vec<Interaction>> {
+        Arc::clone(&self.interactions)
+    }
+
+    /// Writes what can be written; says of each record what became of it.
+    pub(super) async fn write(
+        self,
+        tx: &Tx,
+        vault: &Vault,
+    ) -> Result<Vec<Result<Recorded, Error>>> {
+        let Self {
+            tenant,
+            interactions: _,
+            rows,
+            places,
+        } = self;
+        let mut written = rows.insert(tx, vault).await?.into_iter();
+        let strangers = places.iter().filter_map(Place::stranger);
+        let known = store::recorded(tx.conn(), &tenant, strangers).await?;
+        places
+            .iter()
+            .map(|place| match place {
+                Place::Row => written
+                    .next()
+                    .map(Ok)
+                    .ok_or_else(|| kernel::Error::internal("fewer outcomes than rows")),
+                Place::Nobody(record) => Ok(match known.get(&Event::from(&record.draft)) {
+                    Some(id) => Ok(Recorded {
+                        id: *id,
+                        duplicate: true,
+                    }),
+                    None => Err(match &record.who {
+                        Who::Customer(id) => Error::NoCustomer(*id),
+                        Who::Key(_) => Error::NobodyHasKey,
+                    }),
+                }),
+            })
+            .collect()
+    }
+}
+
+impl Place {
+    fn stranger(&self) -> Option<Event<'_>> {
+        match self {
+            Self::Row => None,
+            Self::Nobody(record) => Some(Event::from(&record.draft)),
+        }
+    }
+}

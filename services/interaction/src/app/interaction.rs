@@ -1,0 +1,175 @@
+//! Recording and reading single interactions, and batches that are recorded whole or not at all.
+
+use std::collections::HashMap;
+
+use dossier_db::{Committed, Once};
+use dossier_feed::Cursor;
+use dossier_kernel::id::InteractionId;
+use dossier_kernel::{self as kernel, Ctx, Result, TenantId, Violation};
+
+use super::{Interactions, Record};
+use crate::domain::Interaction;
+use crate::error::Error;
+use crate::store::{self, Recorded};
+
+/// An interaction as recorded.
+#[derive(Debug)]
+pub struct Answer {
+    pub interaction: Interaction,
+    /// It had been recorded before.
+    pub duplicate: bool,
+}
+
+impl Interactions {
+    /// Records one interaction; says up to where the feed holds it.
+    pub async fn record_interaction(
+        &self,
+        ctx: &Ctx,
+        once: Option<Once>,
+        record: Record,
+    ) -> Result<(Answer, Cursor)> {
+        let (mut answers, cursor) = self.record_all(ctx, once, vec![record], None).await?;
+        let answer = answers
+            .pop()
+            .ok_or_else(|| kernel::Error::internal("no answer"))?;
+        Ok((answer, cursor))
+    }
+
+    /// Records all or none.
+    pub async fn batch_record_interactions(
+        &self,
+        ctx: &Ctx,
+        once: Option<Once>,
+        records: Vec<Record>,
+    ) -> Result<(Vec<Answer>, Cursor)> {
+        self.record_all(ctx, once, records, Some("requests")).await
+    }
+
+    pub async fn get_interaction(&self, ctx: &Ctx, id: InteractionId) -> Result<Interaction> {
+        let model = store::find(self.0.db.reader(), &ctx.tenant, id).await?;
+        let model = model.ok_or(Error::NoInteraction(id))?;
+        self.read(&ctx.tenant, vec![model])
+            .await?
+            .pop()
+            .ok_or_else(|| Error::NoInteraction(id).into())
+    }
+
+    /// Opens the words of rows that are to be shown whole.
+    pub(super) async fn read(
+        &self,
+        tenant: &TenantId,
+        models: Vec<store::Model>,
+    ) -> Result<Vec<Interaction>> {
+        let words = store::open_words(&self.0.vault, self.0.db.reader(), tenant, &models).await?;
+        models
+            .into_iter()
+            .zip(words)
+            .map(|(model, words)| Ok(model.read(words)?))
+            .collect()
+    }
+
+    /// `list` is the request's field that holds the records, where it holds several.
+    async fn record_all(
+        &self,
+        ctx: &Ctx,
+        once: Option<Once>,
+        records: Vec<Record>,
+        list: Option<&'static str>,
+    ) -> Result<(Vec<Answer>, Cursor)> {
+        let batch = self.batch(ctx, records).await?;
+        let fresh = batch.interactions();
+        let vault = self.0.vault.clone();
+        let done = self
+            .0
+            .db
+            .write_once(ctx, once, move |tx| {
+                Box::pin(async move {
+                    let outcome = batch.write(tx, &vault).await?;
+                    whole(outcome, list)
+                })
+            })
+            .await?;
+        let Committed {
+            value: recorded,
+            positions,
+            replayed,
+        } = done;
+        let cursor = match Cursor::of(&positions) {
+            Some(cursor) => cursor,
+            // Whatever was recorded before lies before the head.
+            None => self.0.feed.head().await?,
+        };
+        let fresh = if replayed { &[] } else { fresh.as_slice() };
+        Ok((self.answers(ctx, recorded, fresh).await?, cursor))
+    }
+
+    /// What was just written is at hand; what had been recorded before is read.
+    async fn answers(
+        &self,
+        ctx: &Ctx,
+        recorded: Vec<Recorded>,
+        fresh: &[Interaction],
+    ) -> Result<Vec<Answer>> {
+        let fresh: HashMap<InteractionId, &Interaction> = fresh
+            .iter()
+            .map(|interaction| (interaction.id, interaction))
+            .collect();
+        let ids = recorded.iter().map(|recorded| recorded.id);
+        let mut earlier: Vec<InteractionId> = ids.filter(|id| !fresh.contains_key(id)).collect();
+        earlier.sort_unstable();
+        earlier.dedup();
+        let mut read = HashMap::with_capacity(earlier.len());
+        if !earlier.is_empty() {
+            let models = store::find_many(self.0.db.reader(), &ctx.tenant, &earlier).await?;
+            for interaction in self
+                .read(&ctx.tenant, models.into_values().collect())
+                .await?
+            {
+                read.insert(interaction.id, interaction);
+            }
+        }
+        recorded
+            .into_iter()
+            .map(|Recorded { id, duplicate }| {
+                let interaction = fresh.get(&id).copied().or_else(|| read.get(&id));
+                let interaction = interaction.cloned().ok_or(Error::NoInteraction(id))?;
+                Ok(Answer {
+                    interaction,
+                    duplicate,
+                })
+            })
+            .collect()
+    }
+}
+
+/// All, or the first error, which names every record that has one.
+fn whole(
+    outcome: Vec<Result<Recorded, Error>>,
+    list: Option<&'static str>,
+) -> Result<Vec<Recorded>> {
+    let mut recorded = Vec::with_capacity(outcome.len());
+    let mut first = None;
+    let mut violations = Vec::new();
+    for (index, outcome) in outcome.into_iter().enumerate() {
+        match outcome {
+            Ok(one) => recorded.push(one),
+            Err(error) => {
+                if let Some(list) = list {
+                    let field = match &error {
+                        Error::NobodyHasKey => "customer_key",
+                        _ => "interaction.customer",
+                    };
+                    violations.push(Violation::new(
+                        format!("{list}[{index}].{field}"),
+                        "must be a customer of this tenant",
+                    ));
+                }
+                first.get_or_insert(error);
+            }
+        }
+    }
+    match first {
+        None => Ok(recorded),
+        Some(error) => Err(kernel::Error::from(error).with_violations(violations)),
+    }
+}

@@ -1,0 +1,59 @@
+//! What can be done with interactions. One file per noun; the verbs are those of the RPCs.
+
+mod batch;
+mod customers;
+mod ids;
+mod ingest;
+mod interaction;
+mod summary;
+mod timeline;
+mod watch;
+
+use std::sync::Arc;
+
+use dossier_db::Db;
+use dossier_feed::Feed;
+use dossier_kernel::{Clock, Timestamp};
+use dossier_vault::Vault;
+
+use crate::peers::Profile;
+use batch::Batch;
+use customers::Customers;
+use ids::Ids;
+
+pub use batch::Record;
+pub use ingest::Gather;
+pub use interaction::Answer;
+pub use timeline::{ListQuery, Listed};
+pub use watch::{Change, Start};
+
+/// Everything interaction can do. Cheap to clone.
+#[derive(Clone)]
+pub struct Interactions(Arc<Inner>);
+
+struct Inner {
+    db: Db,
+    feed: Feed,
+    vault: Vault,
+    clock: Clock,
+    customers: Customers,
+    ids: Ids,
+}
+
+impl Interactions {
+    pub fn new(db: Db, feed: Feed, vault: Vault, clock: Clock, profile: Profile) -> Self {
+        let customers = Customers::new(profile);
+        Self(Arc::new(Inner {
+            db,
+            feed,
+            vault,
+            clock,
+            customers,
+            ids: Ids::default(),
+        }))
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+}

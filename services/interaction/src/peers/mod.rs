@@ -1,0 +1,5 @@
+//! Typed questions to the other services.
+
+mod profile;
+
+pub use profile::Profile;

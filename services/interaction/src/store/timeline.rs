@@ -1,0 +1,77 @@
+//! Pages of a timeline: of a customer, or of the whole tenant.
+
+use dossier_db::{error, keyset};
+use dossier_filter::{Columns, Filter};
+use dossier_kernel::paging::KeyValue;
+use dossier_kernel::{CustomerId, Result, TenantId};
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, ConnectionTrait, Order as Sort, QueryFilter, QuerySelect};
+
+use super::Model;
+use super::entity::{Column, Entity};
+use crate::domain::timeline::{Field, Order, Time};
+
+/// Which rows, in which order, from where.
+pub struct Page<'a> {
+    /// `None`: of all customers.
+    pub customer: Option<CustomerId>,
+    pub filter: &'a Filter,
+    pub order: Order,
+    pub after: Option<&'a [KeyValue]>,
+    pub limit: u64,
+}
+
+pub async fn list<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    page: Page<'_>,
+) -> Result<Vec<Model>> {
+    let mut select = dossier_db::find::<Entity>(tenant).filter(page.filter.to_condition(&Stored)?);
+    if let Some(customer) = page.customer {
+        select = select.filter(Column::CustomerId.eq(customer.uuid()));
+    }
+    let keys = keys(page.order);
+    keyset::page(select, &keys, page.after)?
+        .limit(page.limit)
+        .all(conn)
+        .await
+        .map_err(error)
+}
+
+/// The sort key of a row, as the next page's token carries it.
+pub fn key(order: Order, model: &Model) -> Vec<KeyValue> {
+    match order.by {
+        Time::Occurred => vec![KeyValue::Int(model.occur_time), KeyValue::Uuid(model.id)],
+        Time::Recorded => vec![KeyValue::Uuid(model.id)],
+    }
+}
+
+fn keys(order: Order) -> Vec<keyset::Key> {
+    let sort = if order.newest_first {
+        Sort::Desc
+    } else {
+        Sort::Asc
+    };
+    let id = keyset::Key::uuid(Expr::col(Column::Id), sort.clone());
+    match order.by {
+        Time::Occurred => vec![keyset::Key::int(Expr::col(Column::OccurTime), sort), id],
+        Time::Recorded => vec![id],
+    }
+}
+
+/// Where the fields of filters are stored.
+struct Stored;
+
+impl Columns for Stored {
+    fn column(&self, path: &[String]) -> Option<dossier_filter::Column> {
+        let column = match Field::parse(path)? {
+            Field::Kind => Column::Kind,
+            Field::Source => Column::Source,
+            Field::Channel => Column::Channel,
+            Field::Direction => Column::Direction,
+            Field::OccurTime => Column::OccurTime,
+            Field::CreateTime => Column::CreateTime,
+        };
+        Some(dossier_filter::Column::Expr(Expr::col(column)))
+    }
+}
