@@ -1,2 +1,64 @@
-//! Speed beside its ceiling.
-fn main() {}
+//! Speed beside its ceiling: both measured in the same run, in turns, so that a noisy machine moves
+//! both. Prints every pair, then the median ratio with its spread and the bar. `cargo xtask bench`.
+
+mod echo;
+mod load;
+mod pairs;
+mod start;
+mod w1;
+mod w2;
+mod w3;
+
+use std::path::PathBuf;
+
+use clap::Parser;
+
+/// Measures the suite beside its ceilings.
+#[derive(Parser)]
+struct Options {
+    /// Which to measure; all when none is named.
+    workloads: Vec<Workload>,
+    /// How many interleaved pairs of ceiling and suite.
+    #[arg(long, default_value_t = 7)]
+    pairs: u32,
+    /// Serves the echo that W1 is compared with: answers every GetCustomer with this file's bytes.
+    #[arg(long, hide = true, requires = "port")]
+    echo: Option<PathBuf>,
+    #[arg(long, hide = true)]
+    port: Option<u16>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Workload {
+    /// GetCustomer beside a bare tonic echo of the same bytes.
+    W1,
+    /// Durable RecordInteraction by 64 clients beside the disk's flush rate.
+    W2,
+    /// IngestInteractions beside a raw SQLite bulk insert with the same indexes.
+    W3,
+    /// Start on existing data to the first answer, and memory at rest.
+    Start,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let options = Options::parse();
+    if let (Some(answer), Some(port)) = (&options.echo, options.port) {
+        return echo::serve(answer, port).await;
+    }
+    let all = options.workloads.is_empty();
+    let wanted = |workload| all || options.workloads.contains(&workload);
+    if wanted(Workload::W1) {
+        w1::measure(options.pairs).await?;
+    }
+    if wanted(Workload::W2) {
+        w2::measure(options.pairs).await?;
+    }
+    if wanted(Workload::W3) {
+        w3::measure(options.pairs).await?;
+    }
+    if wanted(Workload::Start) {
+        start::measure(options.pairs).await?;
+    }
+    Ok(())
+}

@@ -145,7 +145,7 @@ mod tests {
     /// Noise with the bytes somewhere inside.
     fn noise_around(dice: &mut Dice, bytes: &[u8]) -> Vec<u8> {
         let length = dice.within(500..5_000);
-        let mut noise: Vec<u8> = (0..length).map(|_| dice.next().to_le_bytes()[0]).collect();
+        let mut noise: Vec<u8> = (0..length).map(|_| dice.roll().to_le_bytes()[0]).collect();
         let at = usize::try_from(dice.within(0..length)).unwrap_or(0);
         noise.splice(at..at, bytes.iter().copied());
         noise

@@ -18,7 +18,7 @@ impl Dice {
         Self::new(uuid::Uuid::new_v4().as_u64_pair().0)
     }
 
-    pub fn next(&mut self) -> u64 {
+    pub fn roll(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.state;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -28,11 +28,11 @@ impl Dice {
 
     /// A number of the range, which must not be empty.
     pub fn within(&mut self, range: Range<u64>) -> u64 {
-        range.start + self.next() % (range.end - range.start)
+        range.start + self.roll() % (range.end - range.start)
     }
 
     /// One of the items, which must not be none.
     pub fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
-        &items[usize::try_from(self.next() % items.len() as u64).unwrap_or(0)]
+        &items[usize::try_from(self.roll() % items.len() as u64).unwrap_or(0)]
     }
 }

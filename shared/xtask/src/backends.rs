@@ -23,7 +23,7 @@ pub struct Backends {
     pub redis_url: String,
     servers: Vec<Child>,
     // Last: the data goes after the servers.
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 impl Backends {
@@ -40,7 +40,7 @@ impl Backends {
             postgres_url: format!("postgres://postgres@127.0.0.1:{postgres_port}/postgres"),
             redis_url: format!("redis://127.0.0.1:{redis_port}"),
             servers: Vec::new(),
-            _dir: dir,
+            dir,
         };
         backends.start_postgres(&programs, postgres_port)?;
         backends.start_redis(redis_port)?;
@@ -118,14 +118,14 @@ impl Backends {
     }
 
     fn folder(&self, name: &str) -> anyhow::Result<PathBuf> {
-        let folder = self._dir.path().join(name);
+        let folder = self.dir.path().join(name);
         std::fs::create_dir(&folder)?;
         std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o700))?;
         Ok(folder)
     }
 
     fn serve(&mut self, server: &mut Command, log: &str) -> anyhow::Result<()> {
-        let log = std::fs::File::create(self._dir.path().join(log))?;
+        let log = std::fs::File::create(self.dir.path().join(log))?;
         let child = server
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
@@ -157,7 +157,8 @@ impl Drop for Backends {
     fn drop(&mut self) {
         for server in &mut self.servers {
             // SIGINT is PostgreSQL's fast shutdown and stops Redis too.
-            let asked = succeeds(Command::new("kill").args(["-INT", &server.id().to_string()]));
+            let asked =
+                succeeds(Command::new("sh").args(["-c", &format!("kill -INT {}", server.id())]));
             if !asked {
                 let _ = server.kill();
             }
@@ -182,4 +183,33 @@ fn as_user(user: Option<&str>, program: &Path) -> Command {
     }
     command.args(["--pdeathsig", "INT"]).arg(program);
     command
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpStream;
+
+    use super::*;
+
+    #[test]
+    fn both_listen_until_they_are_dropped_and_leave_nothing() {
+        let backends = Backends::start().expect("started");
+        let addresses: Vec<String> = [&backends.postgres_url, &backends.redis_url]
+            .map(|url| {
+                let after_user = url
+                    .rsplit(['@', '/'])
+                    .find(|part| part.contains("127.0.0.1"));
+                after_user.expect("an address").to_owned()
+            })
+            .into();
+        let dir = backends.dir.path().to_owned();
+        for address in &addresses {
+            TcpStream::connect(address).expect("listens");
+        }
+        drop(backends);
+        for address in &addresses {
+            TcpStream::connect(address).expect_err("listens no more");
+        }
+        assert!(!dir.exists(), "{} is left", dir.display());
+    }
 }

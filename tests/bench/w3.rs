@@ -1,0 +1,157 @@
+//! W3: streamed durable writes beside SQLite alone: the same rows into a table with the same
+//! indexes, prepared statement, one transaction.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context as _, ensure};
+use dossier_proto::interaction::v1::IngestInteractionsRequest;
+use dossier_proto::interaction::v1::ingest_result::Outcome;
+use dossier_proto::profile::v1::CreateCustomerRequest;
+use dossier_testkit::{Backend, Clients, Suite, build};
+use rusqlite::types::Value;
+use rusqlite::{Connection, OpenFlags, params_from_iter};
+use tokio_stream::wrappers::ReceiverStream;
+
+use crate::pairs::{Series, verdict};
+
+const EVENTS: u64 = 20_000;
+const CUSTOMERS: usize = 200;
+const TABLE: &str = "interaction";
+const RATIO_MIN: f64 = 0.35;
+
+pub async fn measure(pairs: u32) -> anyhow::Result<()> {
+    let suite = Suite::start(Backend::SqliteMemory).await?;
+    let mut clients = suite.clients()?;
+    let mut customers = Vec::new();
+    for number in 0..CUSTOMERS {
+        let person = build::person("Somebody", &number.to_string());
+        let request = CreateCustomerRequest {
+            customer: Some(person),
+            ..Default::default()
+        };
+        customers.push(
+            clients
+                .customers
+                .create_customer(request)
+                .await?
+                .into_inner()
+                .name,
+        );
+    }
+    let database = find_database(suite.dir())?;
+
+    println!("W3 IngestInteractions, one stream, {EVENTS} events, every acknowledgement on disk");
+    let mut ratios = Series::new();
+    for pair in 1..=pairs {
+        let ours = ingest(&clients, &customers, pair).await?;
+        let raw = insert_raw(&database, &suite.dir().join(format!("raw-{pair}.db")))?;
+        ratios.push(ours / raw);
+        println!("  {pair}: SQLite alone {raw:.0} rows/s, suite {ours:.0} events/s");
+    }
+    println!(
+        "  ratio {}, bar >= {RATIO_MIN}: {}",
+        ratios.shown(3),
+        verdict(ratios.median() >= RATIO_MIN)
+    );
+    Ok(())
+}
+
+/// Events a second, from the first sent to the last acknowledged.
+async fn ingest(clients: &Clients, customers: &[String], pair: u32) -> anyhow::Result<f64> {
+    let requests: Vec<_> = (0..EVENTS)
+        .map(|position| {
+            let customer = &customers[usize::try_from(position).unwrap_or(0) % customers.len()];
+            let event = format!("{pair}-{position}");
+            let second = 1_760_000_000 + i64::try_from(position).unwrap_or(0);
+            let interaction = build::purchase(customer, "bench", &event, second, 2_933);
+            IngestInteractionsRequest {
+                position,
+                interaction: Some(interaction),
+                customer_key: None,
+            }
+        })
+        .collect();
+    let (send, receive) = tokio::sync::mpsc::channel(1_024);
+    let begun = Instant::now();
+    tokio::spawn(async move {
+        for request in requests {
+            if send.send(request).await.is_err() {
+                return;
+            }
+        }
+    });
+    let mut interactions = clients.interactions.clone();
+    let answers = interactions
+        .ingest_interactions(ReceiverStream::new(receive))
+        .await?;
+    let mut answers = answers.into_inner();
+    let mut acknowledged = 0;
+    while let Some(answer) = answers.message().await? {
+        for result in answer.results {
+            ensure!(
+                matches!(result.outcome, Some(Outcome::Name(_))),
+                "an event was refused"
+            );
+            acknowledged += 1;
+        }
+    }
+    ensure!(
+        acknowledged == EVENTS,
+        "{acknowledged} of {EVENTS} were acknowledged"
+    );
+    Ok(EVENTS as f64 / begun.elapsed().as_secs_f64())
+}
+
+/// Rows a second for as many of the suite's own rows, with its schema, under the same durability.
+fn insert_raw(database: &Path, copy: &Path) -> anyhow::Result<f64> {
+    let source = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let schema: Vec<String> = source
+        .prepare("SELECT sql FROM sqlite_master WHERE tbl_name = ?1 AND sql IS NOT NULL ORDER BY type DESC")?
+        .query_map([TABLE], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    let mut select = source.prepare(&format!(
+        "SELECT * FROM \"{TABLE}\" ORDER BY rowid DESC LIMIT ?1"
+    ))?;
+    let columns = select.column_count();
+    let rows: Vec<Vec<Value>> = select
+        .query_map([i64::try_from(EVENTS)?], |row| {
+            (0..columns).map(|column| row.get(column)).collect()
+        })?
+        .collect::<Result<_, _>>()?;
+    ensure!(
+        rows.len() as u64 == EVENTS,
+        "{} holds {} rows",
+        database.display(),
+        rows.len()
+    );
+
+    let mut raw = Connection::open(copy)?;
+    raw.pragma_update(None, "journal_mode", "WAL")?;
+    raw.pragma_update(None, "synchronous", "FULL")?;
+    for statement in schema {
+        raw.execute_batch(&statement)?;
+    }
+    let places = vec!["?"; columns].join(", ");
+    let begun = Instant::now();
+    let transaction = raw.transaction()?;
+    {
+        let mut insert =
+            transaction.prepare(&format!("INSERT INTO \"{TABLE}\" VALUES ({places})"))?;
+        for row in rows.iter().rev() {
+            insert.execute(params_from_iter(row))?;
+        }
+    }
+    transaction.commit()?;
+    let rate = EVENTS as f64 / begun.elapsed().as_secs_f64();
+    raw.close().map_err(|(_, error)| error)?;
+    std::fs::remove_file(copy)?;
+    Ok(rate)
+}
+
+fn find_database(dir: &Path) -> anyhow::Result<PathBuf> {
+    let path = dir.join("data").join("dossier-interaction.db");
+    path.is_file()
+        .then_some(path)
+        .context("the suite has no interaction database where expected")
+}
