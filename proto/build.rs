@@ -14,11 +14,17 @@ fn main() -> Result<(), Failure> {
     files.sort();
 
     let mut compiler = protox::Compiler::new([&root])?;
-    compiler.include_source_info(true).include_imports(true).open_files(&files)?;
+    compiler
+        .include_source_info(true)
+        .include_imports(true)
+        .open_files(&files)?;
     check_classes(&compiler)?;
 
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
-    std::fs::write(out.join("descriptors.bin"), compiler.encode_file_descriptor_set())?;
+    std::fs::write(
+        out.join("descriptors.bin"),
+        compiler.encode_file_descriptor_set(),
+    )?;
     tonic_prost_build::configure()
         .btree_map(".")
         // A derived Debug would print personal data into the first log line that asks for it.
@@ -32,7 +38,10 @@ fn find_protos(dir: &Path, files: &mut Vec<PathBuf>) -> Result<(), Failure> {
         let path = entry?.path();
         if path.is_dir() {
             find_protos(&path, files)?;
-        } else if path.extension().is_some_and(|extension| extension == "proto") {
+        } else if path
+            .extension()
+            .is_some_and(|extension| extension == "proto")
+        {
             files.push(path);
         }
     }
@@ -43,13 +52,19 @@ fn find_protos(dir: &Path, files: &mut Vec<PathBuf>) -> Result<(), Failure> {
 /// hole in all three.
 fn check_classes(compiler: &protox::Compiler) -> Result<(), Failure> {
     let pool = compiler.descriptor_pool();
-    let option = pool.get_extension_by_name("dossier.common.v1.data").ok_or("no (data) option")?;
+    let option = pool
+        .get_extension_by_name("dossier.common.v1.data")
+        .ok_or("no (data) option")?;
     let classed = |field: &FieldDescriptor| {
         let options: DynamicMessage = field.options();
         let Value::Message(policy) = options.get_extension(&option).into_owned() else {
             return false;
         };
-        policy.get_field_by_name("class").and_then(|class| class.as_enum_number()).unwrap_or(0) != 0
+        policy
+            .get_field_by_name("class")
+            .and_then(|class| class.as_enum_number())
+            .unwrap_or(0)
+            != 0
     };
     let texts = |message: &MessageDescriptor| {
         message
@@ -67,5 +82,9 @@ fn check_classes(compiler: &protox::Compiler) -> Result<(), Failure> {
     if bare.is_empty() {
         return Ok(());
     }
-    Err(format!("string or bytes fields without a (data) class: {}", bare.join(", ")).into())
+    Err(format!(
+        "string or bytes fields without a (data) class: {}",
+        bare.join(", ")
+    )
+    .into())
 }

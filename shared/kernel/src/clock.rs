@@ -28,7 +28,10 @@ impl Timestamp {
 
     /// Whole seconds and the nanoseconds that remain (0..=999_999_000), as protobuf wants them.
     pub const fn to_secs_nanos(self) -> (i64, i32) {
-        (self.0.div_euclid(1_000_000), (self.0.rem_euclid(1_000_000) * 1_000) as i32)
+        (
+            self.0.div_euclid(1_000_000),
+            (self.0.rem_euclid(1_000_000) * 1_000) as i32,
+        )
     }
 
     /// `None` when the instant lies outside the years 0001 to 9999 or is not representable.
@@ -60,7 +63,10 @@ impl Timestamp {
     pub fn to_rfc3339(self) -> String {
         time::OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000)
             .ok()
-            .and_then(|t| t.format(&time::format_description::well_known::Rfc3339).ok())
+            .and_then(|t| {
+                t.format(&time::format_description::well_known::Rfc3339)
+                    .ok()
+            })
             .unwrap_or_else(|| format!("{}us", self.0))
     }
 
@@ -70,7 +76,9 @@ impl Timestamp {
         if let Ok(at) =
             time::OffsetDateTime::parse(text, &time::format_description::well_known::Rfc3339)
         {
-            return i64::try_from(at.unix_timestamp_nanos() / 1_000).ok().map(Self);
+            return i64::try_from(at.unix_timestamp_nanos() / 1_000)
+                .ok()
+                .map(Self);
         }
         let format = time::macros::format_description!("[year]-[month]-[day]");
         let date = time::Date::parse(text, &format).ok()?;
@@ -98,7 +106,9 @@ impl Clock {
     pub fn now(&self) -> Timestamp {
         match self {
             Self::System => {
-                let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                let since = SystemTime::now()
+                    .duration_since(UNIX_EPOCH)
+                    .unwrap_or_default();
                 Timestamp(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
             }
             Self::Manual(micros) => Timestamp(micros.load(Ordering::SeqCst)),
@@ -120,10 +130,17 @@ mod tests {
 
     #[test]
     fn rfc3339_round_trips_through_text() {
-        for text in ["1997-01-01T00:00:00Z", "2026-11-22T02:50:09.123456Z", "0001-01-01T00:00:00Z"] {
+        for text in [
+            "1997-01-01T00:00:00Z",
+            "2026-11-22T02:50:09.123456Z",
+            "0001-01-01T00:00:00Z",
+        ] {
             assert_eq!(Timestamp::parse(text).expect("parses").to_rfc3339(), text);
         }
-        assert_eq!(Timestamp::parse("1998-06-30"), Timestamp::parse("1998-06-30T00:00:00Z"));
+        assert_eq!(
+            Timestamp::parse("1998-06-30"),
+            Timestamp::parse("1998-06-30T00:00:00Z")
+        );
         assert_eq!(Timestamp::parse("1998-02-30"), None);
     }
 

@@ -27,7 +27,10 @@ impl Ctx {
     pub fn service(name: &str, tenant: TenantId) -> Self {
         Self {
             tenant,
-            principal: Principal { kind: PrincipalKind::Service, id: name.to_owned() },
+            principal: Principal {
+                kind: PrincipalKind::Service,
+                id: name.to_owned(),
+            },
             roles: vec![Role::Service],
             purpose: None,
             request_id: RequestId::random(),
@@ -44,7 +47,8 @@ impl Ctx {
 
     /// `None` when there is no deadline; zero when it has passed.
     pub fn remaining(&self) -> Option<Duration> {
-        self.deadline.map(|at| at.saturating_duration_since(Instant::now()))
+        self.deadline
+            .map(|at| at.saturating_duration_since(Instant::now()))
     }
 
     /// Fails with [`Reason::DeadlineExceeded`] once nobody waits any more.

@@ -64,7 +64,10 @@ pub struct Violation {
 
 impl Violation {
     pub fn new(field: impl Into<String>, description: impl Into<String>) -> Self {
-        Self { field: field.into(), description: description.into() }
+        Self {
+            field: field.into(),
+            description: description.into(),
+        }
     }
 }
 
@@ -97,7 +100,10 @@ impl Error {
     pub fn invalid(violations: Vec<Violation>) -> Self {
         let message = match violations.as_slice() {
             [one] => format!("{}: {}.", one.field, one.description.trim_end_matches('.')),
-            many => format!("{} fields are not valid; see the field violations.", many.len()),
+            many => format!(
+                "{} fields are not valid; see the field violations.",
+                many.len()
+            ),
         };
         let mut error = Self::new(Reason::InvalidArgument, message);
         error.0.violations = violations;
@@ -107,8 +113,11 @@ impl Error {
     /// `name` is a resource name, which is no personal data.
     pub fn not_found(name: impl fmt::Display) -> Self {
         let name = name.to_string();
-        Self::new(Reason::NotFound, format!("{name} does not exist in this tenant."))
-            .with("resource", name)
+        Self::new(
+            Reason::NotFound,
+            format!("{name} does not exist in this tenant."),
+        )
+        .with("resource", name)
     }
 
     /// A fault of ours. The client learns only that; `source` goes to the log.
@@ -143,7 +152,10 @@ impl Error {
     }
 
     #[must_use]
-    pub fn caused_by(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+    pub fn caused_by(
+        mut self,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
         self.0.source = Some(source.into());
         self
     }
@@ -200,7 +212,10 @@ mod tests {
         let one = Error::invalid(vec![Violation::new("page_size", "must not be negative")]);
         assert_eq!(one.to_string(), "page_size: must not be negative.");
         let two = Error::invalid(vec![Violation::new("a", "x"), Violation::new("b", "y")]);
-        assert_eq!(two.to_string(), "2 fields are not valid; see the field violations.");
+        assert_eq!(
+            two.to_string(),
+            "2 fields are not valid; see the field violations."
+        );
         assert_eq!(two.violations().len(), 2);
     }
 

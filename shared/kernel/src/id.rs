@@ -15,8 +15,13 @@ pub struct TenantId(String);
 
 impl TenantId {
     pub fn parse(text: &str) -> Result<Self, Error> {
-        let first = text.bytes().next().is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
-        let rest = text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        let first = text
+            .bytes()
+            .next()
+            .is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+        let rest = text
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
         if first && rest && text.len() <= 63 {
             return Ok(Self(text.to_owned()));
         }
@@ -63,7 +68,8 @@ impl RequestId {
 
     /// Keeps what the caller sent when it is harmless to print: 1 to 128 visible ASCII characters.
     pub fn from_header(text: &str) -> Option<Self> {
-        let fine = !text.is_empty() && text.len() <= 128 && text.bytes().all(|b| b.is_ascii_graphic());
+        let fine =
+            !text.is_empty() && text.len() <= 128 && text.bytes().all(|b| b.is_ascii_graphic());
         fine.then(|| Self(text.to_owned()))
     }
 

@@ -7,6 +7,7 @@
 //! | to name a thing | [`TenantId`], [`CustomerId`] and the other ids of [`id`] |
 //! | to know what time it is | [`Clock`], [`Timestamp`] |
 //! | an exact amount of money | [`Money`], [`Currency`] |
+//! | to collect all that is wrong with an input | [`Violations`] |
 //! | a list page that continues where it stopped | [`PageToken`], [`PageSize`] |
 //! | a partial change of one field | [`Patch`] |
 //! | a personal value that must not be printed | [`Pii`] |
@@ -22,6 +23,7 @@ pub mod money;
 pub mod paging;
 pub mod patch;
 pub mod pii;
+pub mod violations;
 
 pub use clock::{Clock, Timestamp};
 pub use ctx::{Ctx, Principal, PrincipalKind, Role};
@@ -31,3 +33,4 @@ pub use money::{Currency, Money};
 pub use paging::{PageSize, PageToken};
 pub use patch::Patch;
 pub use pii::Pii;
+pub use violations::Violations;

@@ -15,7 +15,10 @@ impl Currency {
     /// `None` unless `code` is three capital ASCII letters.
     pub fn parse(code: &str) -> Option<Self> {
         let bytes: [u8; 3] = code.as_bytes().try_into().ok()?;
-        bytes.iter().all(u8::is_ascii_uppercase).then_some(Self(bytes))
+        bytes
+            .iter()
+            .all(u8::is_ascii_uppercase)
+            .then_some(Self(bytes))
     }
 
     pub fn as_str(&self) -> &str {
@@ -74,7 +77,11 @@ impl Money {
         Self { micros, currency }
     }
 
-    pub fn from_units_nanos(units: i64, nanos: i32, currency: Currency) -> Result<Self, MoneyError> {
+    pub fn from_units_nanos(
+        units: i64,
+        nanos: i32,
+        currency: Currency,
+    ) -> Result<Self, MoneyError> {
         if !(-999_999_999..=999_999_999).contains(&nanos) {
             return Err(MoneyError::NanosOutOfRange);
         }
@@ -92,7 +99,10 @@ impl Money {
     }
 
     pub const fn to_units_nanos(self) -> (i64, i32) {
-        (self.micros / 1_000_000, (self.micros % 1_000_000) as i32 * 1_000)
+        (
+            self.micros / 1_000_000,
+            (self.micros % 1_000_000) as i32 * 1_000,
+        )
     }
 
     /// Reads a decimal such as `29.33`; `None` when it has more than six decimals or is no number.
@@ -111,12 +121,18 @@ pub fn parse_decimal_micros(text: &str) -> Option<i64> {
     if whole.is_empty() || fraction.len() > 6 || (digits.contains('.') && fraction.is_empty()) {
         return None;
     }
-    if !whole.bytes().chain(fraction.bytes()).all(|b| b.is_ascii_digit()) {
+    if !whole
+        .bytes()
+        .chain(fraction.bytes())
+        .all(|b| b.is_ascii_digit())
+    {
         return None;
     }
     let units: i64 = whole.parse().ok()?;
     let padded = format!("{fraction:0<6}");
-    let micros = units.checked_mul(1_000_000)?.checked_add(padded.parse().ok()?)?;
+    let micros = units
+        .checked_mul(1_000_000)?
+        .checked_add(padded.parse().ok()?)?;
     Some(if negative { -micros } else { micros })
 }
 
@@ -128,7 +144,13 @@ impl fmt::Display for Money {
         let fraction = format!("{:06}", magnitude % 1_000_000);
         let shown = fraction.trim_end_matches('0');
         let width = shown.len().max(2);
-        write!(f, "{sign}{}.{} {}", magnitude / 1_000_000, &fraction[..width], self.currency)
+        write!(
+            f,
+            "{sign}{}.{} {}",
+            magnitude / 1_000_000,
+            &fraction[..width],
+            self.currency
+        )
     }
 }
 
@@ -141,7 +163,10 @@ mod tests {
         for micros in [0, 1, -1, 29_330_000, -29_330_000, i64::MAX, i64::MIN] {
             let money = Money::new(micros, Currency::USD);
             let (units, nanos) = money.to_units_nanos();
-            assert_eq!(Money::from_units_nanos(units, nanos, Currency::USD), Ok(money));
+            assert_eq!(
+                Money::from_units_nanos(units, nanos, Currency::USD),
+                Ok(money)
+            );
         }
     }
 
@@ -160,10 +185,22 @@ mod tests {
         assert_eq!(read("29.33"), Some(29_330_000));
         assert_eq!(read("-0.5"), Some(-500_000));
         assert_eq!(read("7"), Some(7_000_000));
-        for bad in ["", ".", "1.", "1.1234567", "1e3", "--1", "1,000", "99999999999999999999"] {
+        for bad in [
+            "",
+            ".",
+            "1.",
+            "1.1234567",
+            "1e3",
+            "--1",
+            "1,000",
+            "99999999999999999999",
+        ] {
             assert_eq!(read(bad), None, "{bad}");
         }
-        assert_eq!(Money::new(-29_330_000, Currency::USD).to_string(), "-29.33 USD");
+        assert_eq!(
+            Money::new(-29_330_000, Currency::USD).to_string(),
+            "-29.33 USD"
+        );
         assert_eq!(Money::new(1_000, Currency::USD).to_string(), "0.001 USD");
     }
 }

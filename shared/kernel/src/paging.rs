@@ -56,7 +56,10 @@ impl PageToken {
     /// `query` is everything that decides which rows come and in which order, other than the page
     /// size: tenant, filter, order, flags.
     pub fn new(query: &[&str], after: Vec<KeyValue>) -> Self {
-        Self { after, query: fingerprint(query) }
+        Self {
+            after,
+            query: fingerprint(query),
+        }
     }
 
     pub fn encode(&self) -> String {
@@ -74,7 +77,9 @@ impl PageToken {
             .decode(text)
             .ok()
             .and_then(|bytes| serde_json::from_slice::<Self>(&bytes).ok())
-            .ok_or_else(|| refuse("is not a token of this service; pass next_page_token unchanged"))?;
+            .ok_or_else(|| {
+                refuse("is not a token of this service; pass next_page_token unchanged")
+            })?;
         if token.query != fingerprint(query) {
             return Err(refuse(
                 "belongs to another query; keep filter, order_by and flags the same between pages",
@@ -101,7 +106,10 @@ mod tests {
     fn a_token_comes_back_for_its_own_query_only() {
         let token = PageToken::new(&["t", "a = 1"], vec![KeyValue::Int(3), KeyValue::Null]);
         let text = token.encode();
-        assert_eq!(PageToken::decode(&text, &["t", "a = 1"]).expect("reads"), Some(token));
+        assert_eq!(
+            PageToken::decode(&text, &["t", "a = 1"]).expect("reads"),
+            Some(token)
+        );
         assert!(PageToken::decode(&text, &["ta", " = 1"]).is_err());
         assert!(PageToken::decode("???", &["t"]).is_err());
         assert_eq!(PageToken::decode("", &["t"]).expect("first page"), None);

@@ -1,0 +1,152 @@
+//! Cases: open → reply → resolve → close.
+
+use dossier_db::Once;
+use dossier_filter::Filter;
+use dossier_kernel::id::CaseId;
+use dossier_kernel::{Ctx, Error, PageSize, Pii, Result, Timestamp};
+
+use super::{App, Done, cursor_of};
+use crate::domain::case_filter::CaseFields;
+use crate::domain::{Case, CaseDraft, Who};
+use crate::store::{CaseRows, Cases, FeedbackEvent};
+
+impl App {
+    pub async fn open_case(
+        &self,
+        ctx: &Ctx,
+        once: Option<Once>,
+        who: Who,
+        draft: CaseDraft,
+    ) -> Result<Done<Case>> {
+        draft.check()?;
+        let customer = self.profile.resolve(ctx, who).await?;
+        let case = Case::open(CaseId::generate(), customer, draft, self.clock.now())?;
+        let app = self.clone();
+        let inside = ctx.clone();
+        let done = self
+            .db
+            .write_once(ctx, once, move |tx| {
+                Box::pin(async move {
+                    let key = app
+                        .vault
+                        .key_or_create(tx, &inside.tenant, case.customer)
+                        .await?;
+                    let rows = Cases::to_rows(&inside.tenant, &key, &case, Vec::new())?;
+                    Cases::insert(tx, &rows).await?;
+                    app.stage(&inside, tx, &FeedbackEvent::of_case(&case))?;
+                    Ok(rows)
+                })
+            })
+            .await?;
+        let cursor = cursor_of(&done);
+        Ok(Done {
+            value: self.open_rows(ctx, done.value).await?,
+            cursor,
+        })
+    }
+
+    pub async fn get_case(&self, ctx: &Ctx, id: CaseId) -> Result<Case> {
+        let rows = Cases::get(self.db.reader(), &ctx.tenant, id).await?;
+        self.open_rows(ctx, rows).await
+    }
+
+    pub async fn list_cases(
+        &self,
+        ctx: &Ctx,
+        filter: &str,
+        size: PageSize,
+        page_token: &str,
+    ) -> Result<(Vec<Case>, String)> {
+        let filter = Filter::parse(filter, &CaseFields)?;
+        let (rows, next) = Cases::list(&self.db, &ctx.tenant, &filter, size, page_token).await?;
+        Ok((
+            Cases::open(&self.vault, self.db.reader(), &ctx.tenant, rows).await?,
+            next,
+        ))
+    }
+
+    pub async fn reply_to_case(
+        &self,
+        ctx: &Ctx,
+        once: Option<Once>,
+        id: CaseId,
+        text: Pii<String>,
+    ) -> Result<Done<Case>> {
+        let author = ctx.principal.to_string();
+        self.change_case(ctx, once, id, move |case, now| {
+            case.reply(author, text, now)
+        })
+        .await
+    }
+
+    pub async fn resolve_case(
+        &self,
+        ctx: &Ctx,
+        once: Option<Once>,
+        id: CaseId,
+        resolution: Pii<String>,
+    ) -> Result<Done<Case>> {
+        self.change_case(ctx, once, id, move |case, now| {
+            case.resolve(resolution, now)
+        })
+        .await
+    }
+
+    pub async fn close_case(
+        &self,
+        ctx: &Ctx,
+        once: Option<Once>,
+        id: CaseId,
+    ) -> Result<Done<Case>> {
+        self.change_case(ctx, once, id, Case::close).await
+    }
+
+    async fn change_case<F>(
+        &self,
+        ctx: &Ctx,
+        once: Option<Once>,
+        id: CaseId,
+        change: F,
+    ) -> Result<Done<Case>>
+    where
+        F: FnOnce(&mut Case, Timestamp) -> Result<()> + Send + 'static,
+    {
+        let now = self.clock.now();
+        let app = self.clone();
+        let inside = ctx.clone();
+        let done = self
+            .db
+            .write_once(ctx, once, move |tx| {
+                Box::pin(async move {
+                    let tenant = &inside.tenant;
+                    let rows = Cases::get(tx.conn(), tenant, id).await?;
+                    let key = app.vault.key_or_create(tx, tenant, rows.customer()).await?;
+                    let mut case = Cases::from_rows(Some(&key), rows.clone())?;
+                    let known = case.replies.len();
+                    change(&mut case, now)?;
+                    let rows = Cases::to_rows(tenant, &key, &case, rows.into_replies())?;
+                    if !Cases::save(tx, &rows, known).await? {
+                        return Err(Error::unavailable(
+                            "The case was changed at the same moment; retry.",
+                        ));
+                    }
+                    app.stage(&inside, tx, &FeedbackEvent::of_case(&case))?;
+                    Ok(rows)
+                })
+            })
+            .await?;
+        let cursor = cursor_of(&done);
+        Ok(Done {
+            value: self.open_rows(ctx, done.value).await?,
+            cursor,
+        })
+    }
+
+    async fn open_rows(&self, ctx: &Ctx, rows: CaseRows) -> Result<Case> {
+        let mut opened =
+            Cases::open(&self.vault, self.db.reader(), &ctx.tenant, vec![rows]).await?;
+        opened
+            .pop()
+            .ok_or_else(|| Error::internal("a case did not open"))
+    }
+}

@@ -1,0 +1,71 @@
+//! The use cases: load → decide → save and stage the change, in one transaction.
+
+mod case;
+mod response;
+mod survey;
+#[cfg(test)]
+mod tests;
+mod watch;
+
+use dossier_db::{Committed, Db, Tx};
+use dossier_feed::{Cursor, Feed};
+use dossier_kernel::{Clock, Ctx, Result};
+use dossier_runtime::Deps;
+use dossier_vault::Vault;
+
+use crate::peers::Profile;
+use crate::store::FeedbackEvent;
+
+pub use survey::Report;
+pub use watch::Watched;
+
+/// What the use cases stand on. Cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    db: Db,
+    feed: Feed,
+    vault: Vault,
+    clock: Clock,
+    profile: Profile,
+}
+
+/// An answer, and the cursor on WatchFeedback of the change that it made, if it made one.
+pub struct Done<T> {
+    pub value: T,
+    pub cursor: Option<String>,
+}
+
+impl App {
+    pub fn new(deps: Deps) -> Self {
+        let Deps {
+            db,
+            feed,
+            vault,
+            cache: _,
+            clock,
+            peers,
+            stop: _,
+        } = deps;
+        Self {
+            db,
+            feed,
+            vault,
+            clock,
+            profile: Profile::new(peers.profile),
+        }
+    }
+
+    fn stage(&self, ctx: &Ctx, tx: &Tx, event: &FeedbackEvent) -> Result<()> {
+        tx.stage(dossier_db::Change {
+            tenant: ctx.tenant.clone(),
+            subject: event.subject(),
+            time: self.clock.now(),
+            body: event.encode()?,
+        });
+        Ok(())
+    }
+}
+
+fn cursor_of<T>(done: &Committed<T>) -> Option<String> {
+    Cursor::of(&done.positions).map(|cursor| cursor.to_string())
+}

@@ -1,0 +1,154 @@
+//! Invitations, and the one response that each allows.
+
+use dossier_db::{Once, Tx};
+use dossier_kernel::id::{InvitationId, ResponseId, SurveyId};
+use dossier_kernel::{Ctx, Error, PageSize, Reason, Result, Timestamp};
+
+use super::{App, Done, cursor_of};
+use crate::domain::{Answer, Invitation, Response, Who, check_answers};
+use crate::store::{FeedbackEvent, InvitationRow, Invitations, ResponseRow, Responses, Surveys};
+
+impl App {
+    pub async fn create_invitation(
+        &self,
+        ctx: &Ctx,
+        once: Option<Once>,
+        survey: SurveyId,
+        who: Who,
+        expire_time: Option<Timestamp>,
+    ) -> Result<Invitation> {
+        Surveys::get(self.db.reader(), &ctx.tenant, survey)
+            .await?
+            .check_published()?;
+        let customer = self.profile.resolve(ctx, who).await?;
+        let now = self.clock.now();
+        let invitation = Invitation {
+            id: InvitationId::generate(),
+            survey,
+            customer,
+            create_time: now,
+            expire_time: Invitation::expiry(expire_time, now)?,
+            use_time: None,
+        };
+        let row = Invitations::to_row(&ctx.tenant, &invitation);
+        let tenant = ctx.tenant.clone();
+        let done = self
+            .db
+            .write_once(ctx, once, move |tx| {
+                Box::pin(async move {
+                    // Asked again inside: the survey may have been closed meanwhile.
+                    Surveys::get(tx.conn(), &tenant, survey)
+                        .await?
+                        .check_published()?;
+                    Invitations::insert(tx, &row).await?;
+                    Ok::<InvitationRow, Error>(row)
+                })
+            })
+            .await?;
+        Ok(Invitations::from_row(done.value))
+    }
+
+    pub async fn submit_response(
+        &self,
+        ctx: &Ctx,
+        once: Option<Once>,
+        invitation: InvitationId,
+        answers: Vec<Answer>,
+    ) -> Result<Done<Response>> {
+        let app = self.clone();
+        let inside = ctx.clone();
+        let given = answers.clone();
+        let done = self
+            .db
+            .write_once(ctx, once, move |tx| {
+                Box::pin(async move { app.submit(&inside, tx, invitation, given).await })
+            })
+            .await?;
+        let cursor = cursor_of(&done);
+        let response = self.open_response(ctx, done.value).await?;
+        Ok(Done {
+            value: response,
+            cursor,
+        })
+    }
+
+    /// The first response wins, held by the store. The same answers again are the same request.
+    async fn submit(
+        &self,
+        ctx: &Ctx,
+        tx: &Tx,
+        invitation: InvitationId,
+        answers: Vec<Answer>,
+    ) -> Result<ResponseRow> {
+        let now = self.clock.now();
+        let tenant = &ctx.tenant;
+        let invitation = Invitations::get(tx.conn(), tenant, invitation).await?;
+        let survey = Surveys::get(tx.conn(), tenant, invitation.survey).await?;
+        let answers = check_answers(&survey.questions, answers)?;
+        let key = self
+            .vault
+            .key_or_create(tx, tenant, invitation.customer)
+            .await?;
+        if let Some(first) = Responses::of_invitation(tx.conn(), tenant, invitation.id).await? {
+            return same_answers(Responses::from_row(Some(&key), first.clone())?, &answers)
+                .map(|()| first);
+        }
+        survey.check_published()?;
+        invitation.check_open(now)?;
+        let response = Response {
+            id: ResponseId::generate(),
+            survey: survey.id,
+            survey_version: survey.version,
+            customer: invitation.customer,
+            invitation: invitation.id,
+            create_time: now,
+            answers,
+        };
+        let row = Responses::to_row(tenant, &key, &response)?;
+        if !Responses::insert(tx, &row).await? {
+            // Another call committed between our question and the insert; it can be read now.
+            let first = Responses::of_invitation(tx.conn(), tenant, invitation.id).await?;
+            let first = first
+                .ok_or_else(|| Error::unavailable("The invitation is being answered; retry."))?;
+            let opened = Responses::from_row(Some(&key), first.clone())?;
+            return same_answers(opened, &response.answers).map(|()| first);
+        }
+        Invitations::mark_used(tx, tenant, invitation.id, now).await?;
+        self.stage(ctx, tx, &FeedbackEvent::of_response(&response))?;
+        Ok(row)
+    }
+
+    pub async fn list_responses(
+        &self,
+        ctx: &Ctx,
+        survey: SurveyId,
+        size: PageSize,
+        page_token: &str,
+    ) -> Result<(Vec<Response>, String)> {
+        Surveys::get(self.db.reader(), &ctx.tenant, survey).await?;
+        let (rows, next) =
+            Responses::list(&self.db, &ctx.tenant, Some(survey), size, page_token).await?;
+        Ok((
+            Responses::open(&self.vault, &self.db, &ctx.tenant, rows).await?,
+            next,
+        ))
+    }
+
+    async fn open_response(&self, ctx: &Ctx, row: ResponseRow) -> Result<Response> {
+        let mut opened = Responses::open(&self.vault, &self.db, &ctx.tenant, vec![row]).await?;
+        opened
+            .pop()
+            .ok_or_else(|| Error::internal("a response did not open"))
+    }
+}
+
+fn same_answers(first: Response, answers: &[Answer]) -> Result<()> {
+    if first.answers == answers {
+        return Ok(());
+    }
+    Err(Error::new(
+        Reason::FailedPrecondition,
+        "The invitation was used with other answers; an invitation is answered once.",
+    )
+    .with("response", first.id.to_name()))
+}

@@ -1,0 +1,298 @@
+//! The use cases on both databases, without the wire.
+
+use std::time::Duration;
+
+use dossier_db::testing::TestDb;
+use dossier_feed::Feed;
+use dossier_kernel::id::{CaseId, InvitationId};
+use dossier_kernel::{Clock, Ctx, CustomerId, PageSize, Pii, Reason, TenantId, Timestamp};
+use dossier_rpc::{Channel, Local, TokenSource};
+use dossier_vault::{RootKey, Vault};
+use futures::StreamExt;
+use sea_orm_migration::MigrationTrait;
+use tokio_util::sync::CancellationToken;
+
+use super::{App, Watched};
+use crate::domain::{
+    Answer, AnswerValue, Case, CaseDraft, CaseType, Invitation, Question, QuestionType, SurveyDraft,
+};
+use crate::peers::Profile;
+use crate::store::{Cases, FeedbackEvent, Invitations};
+
+fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+    let mut all = vec![
+        dossier_db::migration(),
+        dossier_feed::migration(),
+        dossier_vault::migration(),
+    ];
+    all.extend(crate::store::migration::all());
+    all
+}
+
+/// An app whose profile cannot be asked: what needs it is tested over the wire.
+async fn app(db: &TestDb) -> App {
+    let vault = Vault::open(RootKey::from_bytes([9; 32]), db.db.clone())
+        .await
+        .expect("opens");
+    App {
+        db: db.db.clone(),
+        feed: Feed::open(db.db.clone(), dossier_feed::Options::default()),
+        vault,
+        clock: Clock::manual(Timestamp::from_secs(1_000_000)),
+        profile: Profile::new(Channel::in_process(&Local::default(), TokenSource::none())),
+    }
+}
+
+fn ctx() -> Ctx {
+    Ctx::service("test", TenantId::parse("shop").expect("a tenant id"))
+}
+
+fn draft() -> SurveyDraft {
+    let question = |id: &str, question_type| Question {
+        question_id: id.to_owned(),
+        question_type,
+        text: "?".to_owned(),
+        required: false,
+    };
+    let questions = vec![
+        question("nps", QuestionType::Nps),
+        question("why", QuestionType::Text),
+    ];
+    SurveyDraft {
+        display_name: "After sales".to_owned(),
+        questions,
+    }
+}
+
+/// A published survey and one invitation to it.
+async fn invited(app: &App) -> Invitation {
+    let survey = app
+        .create_survey(&ctx(), None, None, draft())
+        .await
+        .expect("creates");
+    app.publish_survey(&ctx(), None, survey.id)
+        .await
+        .expect("publishes");
+    let now = app.clock.now();
+    let invitation = Invitation {
+        id: InvitationId::generate(),
+        survey: survey.id,
+        customer: CustomerId::generate(),
+        create_time: now,
+        expire_time: now.plus(Invitation::LIFE_DEFAULT),
+        use_time: None,
+    };
+    let row = Invitations::to_row(&ctx().tenant, &invitation);
+    app.db
+        .write(&ctx(), move |tx| {
+            Box::pin(async move { Invitations::insert(tx, &row).await })
+        })
+        .await
+        .expect("inserts");
+    invitation
+}
+
+fn answers(score: i32) -> Vec<Answer> {
+    vec![
+        Answer {
+            question_id: "nps".to_owned(),
+            value: AnswerValue::Score(score),
+        },
+        Answer {
+            question_id: "why".to_owned(),
+            value: AnswerValue::Text(Pii::from("slow courier")),
+        },
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_many_responses_to_one_invitation_exactly_one_is_kept() {
+    for db in TestDb::each(migrations, dossier_feed::append).await {
+        let app = app(&db).await;
+        let invitation = invited(&app).await;
+        let submits = (0..11).map(|score| {
+            let app = app.clone();
+            async move {
+                app.submit_response(&ctx(), None, invitation.id, answers(score))
+                    .await
+            }
+        });
+        let outcomes = futures::future::join_all(submits).await;
+        let (kept, refused): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(Result::is_ok);
+        assert_eq!((kept.len(), refused.len()), (1, 10), "{db:?}");
+        for refusal in refused.into_iter().filter_map(Result::err) {
+            assert_eq!(refusal.reason(), Reason::FailedPrecondition, "{db:?}");
+        }
+        let first = kept.into_iter().find_map(Result::ok).expect("one").value;
+        let again = app
+            .submit_response(&ctx(), None, invitation.id, first.answers.clone())
+            .await;
+        assert_eq!(again.expect("the same answers").value, first, "{db:?}");
+        let report = app
+            .get_survey_report(&ctx(), invitation.survey)
+            .await
+            .expect("reports");
+        assert_eq!(
+            (report.response_count, report.invitation_count),
+            (1, 1),
+            "{db:?}"
+        );
+        db.discard().await;
+    }
+}
+
+#[tokio::test]
+async fn responses_open_with_their_texts_and_watchers_see_scores_only() {
+    for db in TestDb::each(migrations, dossier_feed::append).await {
+        let app = app(&db).await;
+        let invitation = invited(&app).await;
+        let submitted = app
+            .submit_response(&ctx(), None, invitation.id, answers(9))
+            .await
+            .expect("submits");
+        assert!(submitted.cursor.is_some(), "{db:?}");
+        let size = PageSize::from_request(0).expect("default");
+        let (listed, next) = app
+            .list_responses(&ctx(), invitation.survey, size, "")
+            .await
+            .expect("lists");
+        assert_eq!(
+            (listed, next),
+            (vec![submitted.value.clone()], String::new()),
+            "{db:?}"
+        );
+
+        let stop = CancellationToken::new();
+        let mut watched = app
+            .watch_feedback(&ctx(), "", true, stop.clone())
+            .await
+            .expect("watches");
+        let Some(Ok(Watched::Snapshot {
+            event: FeedbackEvent::Response(seen),
+            ..
+        })) = watched.next().await
+        else {
+            panic!("{db:?}: the snapshot begins with the response");
+        };
+        assert_eq!(seen.scores, [("nps".to_owned(), 9)], "{db:?}");
+        assert_eq!(seen.response_id, submitted.value.id.uuid(), "{db:?}");
+        assert!(
+            matches!(watched.next().await, Some(Ok(Watched::Heartbeat { .. }))),
+            "{db:?}"
+        );
+        stop.cancel();
+        db.discard().await;
+    }
+}
+
+#[tokio::test]
+async fn an_expired_invitation_and_a_closed_survey_take_no_response() {
+    for db in TestDb::each(migrations, dossier_feed::append).await {
+        let app = app(&db).await;
+        let (late, closed) = (invited(&app).await, invited(&app).await);
+        app.close_survey(&ctx(), None, closed.survey)
+            .await
+            .expect("closes");
+        let refused = app
+            .submit_response(&ctx(), None, closed.id, answers(1))
+            .await;
+        assert_eq!(
+            refused.err().expect("closed").reason(),
+            Reason::FailedPrecondition,
+            "{db:?}"
+        );
+        app.clock
+            .advance(Invitation::LIFE_DEFAULT + Duration::from_secs(1));
+        let refused = app.submit_response(&ctx(), None, late.id, answers(1)).await;
+        assert_eq!(
+            refused.err().expect("expired").reason(),
+            Reason::FailedPrecondition,
+            "{db:?}"
+        );
+        db.discard().await;
+    }
+}
+
+#[tokio::test]
+async fn a_case_keeps_its_words_through_its_life() {
+    for db in TestDb::each(migrations, dossier_feed::append).await {
+        let app = app(&db).await;
+        let opened = open_case(&app).await;
+        let id = opened.id;
+        app.resolve_case(&ctx(), None, id, Pii::from("Sent a new one"))
+            .await
+            .expect("resolves");
+        let silent = app
+            .close_case(&ctx(), None, id)
+            .await
+            .err()
+            .expect("nobody told the customer");
+        assert_eq!(silent.reason(), Reason::FailedPrecondition, "{db:?}");
+        for words in ["We are looking", "A new one is on its way"] {
+            app.reply_to_case(&ctx(), None, id, Pii::from(words))
+                .await
+                .expect("replies");
+        }
+        let closed = app
+            .close_case(&ctx(), None, id)
+            .await
+            .expect("answered")
+            .value;
+        let read = app.get_case(&ctx(), id).await.expect("reads");
+        assert_eq!(read, closed, "{db:?}");
+        assert_eq!(read.subject, opened.subject, "{db:?}");
+        assert_eq!(
+            read.replies[1].text.expose(),
+            "A new one is on its way",
+            "{db:?}"
+        );
+
+        let size = PageSize::from_request(0).expect("default");
+        let reader = &ctx();
+        let list = |filter: &'static str| app.list_cases(reader, filter, size, "");
+        assert_eq!(
+            list("state = CLOSED AND type = COMPLAINT")
+                .await
+                .expect("lists")
+                .0
+                .len(),
+            1
+        );
+        assert!(
+            list("state = OPEN").await.expect("lists").0.is_empty(),
+            "{db:?}"
+        );
+        assert_eq!(
+            list("colour = 1").await.err().expect("unknown").reason(),
+            Reason::InvalidFilter
+        );
+        db.discard().await;
+    }
+}
+
+async fn open_case(app: &App) -> Case {
+    let draft = CaseDraft {
+        case_type: Some(CaseType::Complaint),
+        subject: Pii::from("Parcel arrived broken"),
+        description: Some(Pii::from("The corner is dented")),
+        channel: Some("hotline".to_owned()),
+    };
+    let case = Case::open(
+        CaseId::generate(),
+        CustomerId::generate(),
+        draft,
+        app.clock.now(),
+    )
+    .expect("valid");
+    let (inner, of, kept) = (app.clone(), ctx().tenant, case.clone());
+    app.db
+        .write(&ctx(), move |tx| {
+            Box::pin(async move {
+                let key = inner.vault.key_or_create(tx, &of, kept.customer).await?;
+                Cases::insert(tx, &Cases::to_rows(&of, &key, &kept, Vec::new())?).await
+            })
+        })
+        .await
+        .expect("inserts");
+    case
+}

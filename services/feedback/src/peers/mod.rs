@@ -1,0 +1,5 @@
+//! Questions to the other services.
+
+mod profile;
+
+pub use profile::Profile;

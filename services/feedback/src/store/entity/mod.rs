@@ -1,0 +1,8 @@
+//! The tables, one a file.
+
+pub mod answer_score;
+pub mod case;
+pub mod case_reply;
+pub mod invitation;
+pub mod response;
+pub mod survey;

@@ -1,0 +1,9 @@
+//! The schema's history. Never change one that has landed; add the next.
+
+mod m20261122_first_tables;
+
+use sea_orm_migration::MigrationTrait;
+
+pub fn all() -> Vec<Box<dyn MigrationTrait>> {
+    vec![Box::new(m20261122_first_tables::Migration)]
+}

@@ -1,0 +1,253 @@
+//! Reads and writes responses, and counts their scores.
+
+use std::collections::BTreeMap;
+
+use dossier_db::{Db, Tx, error, find, insert_many, keyset};
+use dossier_kernel::id::{InvitationId, ResponseId, SurveyId};
+use dossier_kernel::paging::KeyValue;
+use dossier_kernel::{CustomerId, Error, PageSize, PageToken, Pii, Result, TenantId, Timestamp};
+use dossier_vault::{CustomerKey, Vault};
+use sea_orm::sea_query::{Expr, OnConflict};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, Order, PaginatorTrait, QueryFilter,
+    QuerySelect, TryInsertResult,
+};
+use serde::{Deserialize, Serialize};
+
+use super::entity::answer_score;
+use super::entity::response::{Column, Entity};
+use super::sealed::{self, ResponseTexts};
+use crate::domain::report::ScoreCounts;
+use crate::domain::{Answer, AnswerValue, Response};
+
+pub use super::entity::response::Model as ResponseRow;
+
+const TABLE: &str = "response";
+
+/// The table of responses.
+pub struct Responses;
+
+/// One answer in the clear part of the row: a score, or only that there is a text.
+#[derive(Serialize, Deserialize)]
+struct ClearAnswer {
+    question_id: String,
+    score: Option<i32>,
+}
+
+impl Responses {
+    pub fn to_row(
+        tenant: &TenantId,
+        key: &CustomerKey,
+        response: &Response,
+    ) -> Result<ResponseRow> {
+        let Response {
+            id,
+            survey,
+            survey_version,
+            customer,
+            invitation,
+            create_time,
+            answers,
+        } = response;
+        let mut texts = BTreeMap::new();
+        let mut clear = Vec::with_capacity(answers.len());
+        for Answer { question_id, value } in answers {
+            let score = match value {
+                AnswerValue::Score(score) => Some(*score),
+                AnswerValue::Text(text) => {
+                    texts.insert(question_id.clone(), text.expose().clone());
+                    None
+                }
+            };
+            clear.push(ClearAnswer {
+                question_id: question_id.clone(),
+                score,
+            });
+        }
+        let direct = if texts.is_empty() {
+            None
+        } else {
+            Some(sealed::seal(
+                key,
+                TABLE,
+                id.uuid(),
+                &ResponseTexts { texts },
+            )?)
+        };
+        Ok(ResponseRow {
+            tenant_id: tenant.to_string(),
+            response_id: id.uuid(),
+            survey_id: survey.uuid(),
+            survey_version: *survey_version,
+            customer_id: customer.uuid(),
+            invitation_id: invitation.uuid(),
+            create_time: create_time.micros(),
+            scores: serde_json::to_string(&clear).map_err(Error::internal)?,
+            direct,
+        })
+    }
+
+    /// Opens rows, all keys in one query. `None` for texts of a customer whose key is destroyed.
+    pub async fn open(
+        vault: &Vault,
+        db: &Db,
+        tenant: &TenantId,
+        rows: Vec<ResponseRow>,
+    ) -> Result<Vec<Response>> {
+        let sealed = rows.iter().filter(|row| row.direct.is_some());
+        let customers: Vec<CustomerId> = sealed.map(|row| CustomerId(row.customer_id)).collect();
+        let keys = vault.keys(db.reader(), tenant, &customers).await?;
+        rows.into_iter()
+            .map(|row| Self::from_row(keys.get(&CustomerId(row.customer_id)), row))
+            .collect()
+    }
+
+    /// Opens one row. Without a key its texts are left out.
+    pub fn from_row(key: Option<&CustomerKey>, row: ResponseRow) -> Result<Response> {
+        let ResponseRow {
+            tenant_id: _,
+            response_id,
+            survey_id,
+            survey_version,
+            customer_id,
+            invitation_id,
+            create_time,
+            scores,
+            direct,
+        } = row;
+        let mut texts = match (direct, key) {
+            (Some(direct), Some(key)) => {
+                sealed::open::<ResponseTexts>(key, TABLE, response_id, &direct)?.texts
+            }
+            _ => BTreeMap::new(),
+        };
+        let clear: Vec<ClearAnswer> = serde_json::from_str(&scores).map_err(Error::internal)?;
+        let answers = clear
+            .into_iter()
+            .filter_map(|ClearAnswer { question_id, score }| {
+                let value = match score {
+                    Some(score) => AnswerValue::Score(score),
+                    None => AnswerValue::Text(Pii::new(texts.remove(&question_id)?)),
+                };
+                Some(Answer { question_id, value })
+            });
+        Ok(Response {
+            id: ResponseId(response_id),
+            survey: SurveyId(survey_id),
+            survey_version,
+            customer: CustomerId(customer_id),
+            invitation: InvitationId(invitation_id),
+            create_time: Timestamp(create_time),
+            answers: answers.collect(),
+        })
+    }
+
+    pub async fn of_invitation(
+        conn: &impl ConnectionTrait,
+        tenant: &TenantId,
+        invitation: InvitationId,
+    ) -> Result<Option<ResponseRow>> {
+        find::<Entity>(tenant)
+            .filter(Column::InvitationId.eq(invitation.uuid()))
+            .one(conn)
+            .await
+            .map_err(error)
+    }
+
+    /// False when another response used the invitation first.
+    pub async fn insert(tx: &Tx, row: &ResponseRow) -> Result<bool> {
+        let once = OnConflict::columns([Column::TenantId, Column::InvitationId])
+            .do_nothing()
+            .to_owned();
+        let inserted = Entity::insert(row.clone().into_active_model())
+            .on_conflict(once)
+            .try_insert()
+            .exec_without_returning(tx.conn())
+            .await
+            .map_err(error)?;
+        if !matches!(inserted, TryInsertResult::Inserted(_)) {
+            return Ok(false);
+        }
+        let clear: Vec<ClearAnswer> = serde_json::from_str(&row.scores).map_err(Error::internal)?;
+        let scores = clear.into_iter().filter_map(|answer| {
+            let model = answer_score::Model {
+                tenant_id: row.tenant_id.clone(),
+                survey_id: row.survey_id,
+                question_id: answer.question_id,
+                response_id: row.response_id,
+                score: answer.score?,
+            };
+            Some(model.into_active_model())
+        });
+        insert_many(tx.conn(), scores).await.map_err(error)?;
+        Ok(true)
+    }
+
+    /// How often each score was given, by question.
+    pub async fn score_counts(
+        conn: &impl ConnectionTrait,
+        tenant: &TenantId,
+        survey: SurveyId,
+    ) -> Result<BTreeMap<String, ScoreCounts>> {
+        use answer_score::Column as Score;
+        let rows: Vec<(String, i32, i64)> = find::<answer_score::Entity>(tenant)
+            .select_only()
+            .column(Score::QuestionId)
+            .column(Score::Score)
+            .column_as(Score::ResponseId.count(), "answer_count")
+            .filter(Score::SurveyId.eq(survey.uuid()))
+            .group_by(Score::QuestionId)
+            .group_by(Score::Score)
+            .into_tuple()
+            .all(conn)
+            .await
+            .map_err(error)?;
+        let mut counts: BTreeMap<String, ScoreCounts> = BTreeMap::new();
+        for (question, score, count) in rows {
+            counts.entry(question).or_default().insert(score, count);
+        }
+        Ok(counts)
+    }
+
+    pub async fn count(
+        conn: &impl ConnectionTrait,
+        tenant: &TenantId,
+        survey: SurveyId,
+    ) -> Result<i64> {
+        let count = find::<Entity>(tenant)
+            .filter(Column::SurveyId.eq(survey.uuid()))
+            .count(conn)
+            .await
+            .map_err(error)?;
+        i64::try_from(count).map_err(Error::internal)
+    }
+
+    /// A page of rows, oldest first, and the token of the next. Without a survey: of all.
+    pub async fn list(
+        db: &Db,
+        tenant: &TenantId,
+        survey: Option<SurveyId>,
+        size: PageSize,
+        page_token: &str,
+    ) -> Result<(Vec<ResponseRow>, String)> {
+        let of = survey.map(SurveyId::to_name).unwrap_or_default();
+        let query = ["responses", tenant.as_str(), &of];
+        let after = PageToken::decode(page_token, &query)?;
+        let mut select = find::<Entity>(tenant);
+        if let Some(survey) = survey {
+            select = select.filter(Column::SurveyId.eq(survey.uuid()));
+        }
+        let keys = [keyset::Key::uuid(Expr::col(Column::ResponseId), Order::Asc)];
+        let select = keyset::page(select, &keys, after.as_ref().map(|t| t.after.as_slice()))?
+            .limit(size.get() + 1);
+        let rows = select.all(db.reader()).await.map_err(error)?;
+        let (rows, more) = keyset::cut(rows, size.get());
+        let next = match rows.last() {
+            Some(last) if more => {
+                PageToken::new(&query, vec![KeyValue::Uuid(last.response_id)]).encode()
+            }
+            _ => String::new(),
+        };
+        Ok((rows, next))
+    }
+}

@@ -1,0 +1,162 @@
+//! Reads and writes surveys.
+
+use dossier_db::{Db, Tx, error, find, keyset};
+use dossier_kernel::id::SurveyId;
+use dossier_kernel::paging::KeyValue;
+use dossier_kernel::{Error, PageSize, PageToken, Reason, Result, TenantId, Timestamp};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, Order,
+    QueryFilter, QuerySelect,
+};
+
+use super::entity::survey::{Column, Entity, Model};
+use crate::domain::{Survey, SurveyState};
+
+/// The table of surveys.
+pub struct Surveys;
+
+impl Surveys {
+    pub fn to_row(tenant: &TenantId, survey: &Survey) -> Result<Model> {
+        let Survey {
+            id,
+            revision,
+            create_time,
+            update_time,
+            display_name,
+            questions,
+            state,
+            version,
+            publish_time,
+        } = survey;
+        Ok(Model {
+            tenant_id: tenant.to_string(),
+            survey_id: id.uuid(),
+            revision: *revision,
+            create_time: create_time.micros(),
+            update_time: update_time.micros(),
+            display_name: display_name.clone(),
+            questions: serde_json::to_string(questions).map_err(Error::internal)?,
+            state: state.as_str().to_owned(),
+            version: *version,
+            publish_time: publish_time.map(Timestamp::micros),
+        })
+    }
+
+    pub fn from_row(row: Model) -> Result<Survey> {
+        let Model {
+            tenant_id: _,
+            survey_id,
+            revision,
+            create_time,
+            update_time,
+            display_name,
+            questions,
+            state,
+            version,
+            publish_time,
+        } = row;
+        Ok(Survey {
+            id: SurveyId(survey_id),
+            revision,
+            create_time: Timestamp(create_time),
+            update_time: Timestamp(update_time),
+            display_name,
+            questions: serde_json::from_str(&questions).map_err(Error::internal)?,
+            state: SurveyState::parse(&state)
+                .ok_or_else(|| Error::internal("unknown survey state"))?,
+            version,
+            publish_time: publish_time.map(Timestamp),
+        })
+    }
+
+    pub async fn get(
+        conn: &impl ConnectionTrait,
+        tenant: &TenantId,
+        id: SurveyId,
+    ) -> Result<Survey> {
+        let row = find::<Entity>(tenant)
+            .filter(Column::SurveyId.eq(id.uuid()))
+            .one(conn)
+            .await
+            .map_err(error)?
+            .ok_or_else(|| Error::not_found(id.to_name()))?;
+        Self::from_row(row)
+    }
+
+    pub async fn insert(tx: &Tx, row: &Model) -> Result<()> {
+        let taken = find::<Entity>(&TenantId::parse(&row.tenant_id)?)
+            .filter(Column::SurveyId.eq(row.survey_id))
+            .one(tx.conn())
+            .await
+            .map_err(error)?;
+        if taken.is_some() {
+            return Err(already_exists(row));
+        }
+        // The key decides between two that race past the question above.
+        Entity::insert(row.clone().into_active_model())
+            .exec_without_returning(tx.conn())
+            .await
+            .map_err(|e| {
+                if dossier_db::is_unique_violation(&e) {
+                    already_exists(row)
+                } else {
+                    error(e)
+                }
+            })?;
+        Ok(())
+    }
+
+    pub async fn save(tx: &Tx, row: &Model) -> Result<()> {
+        row.clone()
+            .into_active_model()
+            .reset_all()
+            .update(tx.conn())
+            .await
+            .map_err(error)?;
+        Ok(())
+    }
+
+    /// A page, oldest first, and the token of the next.
+    pub async fn list(
+        db: &Db,
+        tenant: &TenantId,
+        size: PageSize,
+        page_token: &str,
+    ) -> Result<(Vec<Survey>, String)> {
+        let query = ["surveys", tenant.as_str()];
+        let after = PageToken::decode(page_token, &query)?;
+        let keys = [keyset::Key::uuid(
+            sea_orm::sea_query::Expr::col(Column::SurveyId),
+            Order::Asc,
+        )];
+        let select = keyset::page(
+            find::<Entity>(tenant),
+            &keys,
+            after.as_ref().map(|t| t.after.as_slice()),
+        )?
+        .limit(size.get() + 1);
+        let rows = select.all(db.reader()).await.map_err(error)?;
+        let (rows, more) = keyset::cut(rows, size.get());
+        let next = match rows.last() {
+            Some(last) if more => {
+                PageToken::new(&query, vec![KeyValue::Uuid(last.survey_id)]).encode()
+            }
+            _ => String::new(),
+        };
+        Ok((
+            rows.into_iter()
+                .map(Self::from_row)
+                .collect::<Result<_>>()?,
+            next,
+        ))
+    }
+}
+
+fn already_exists(row: &Model) -> Error {
+    let name = SurveyId(row.survey_id).to_name();
+    Error::new(
+        Reason::AlreadyExists,
+        format!("{name} exists already; choose another survey_id."),
+    )
+    .with("resource", name)
+}
