@@ -1,5 +1,6 @@
 //! Switching telemetry on and off.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use opentelemetry::trace::TracerProvider;
@@ -44,17 +45,20 @@ pub struct Guard {
 /// Switches telemetry on for this process. Call once, in `main`, inside the tokio runtime (the
 /// OTLP connection lives on it) and before anything is measured.
 pub fn init(options: &Options) -> Result<Guard, InitError> {
+    static ON: AtomicBool = AtomicBool::new(false);
+    if ON.swap(true, Ordering::SeqCst) {
+        return Err(InitError::AlreadyOn);
+    }
+    // What could not be switched on may be tried again with other options.
+    switch_on(options).inspect_err(|_| ON.store(false, Ordering::SeqCst))
+}
+
+fn switch_on(options: &Options) -> Result<Guard, InitError> {
     let resource = Resource::builder()
         .with_service_name(options.service_name.clone())
         .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
         .build();
-    let prometheus = opentelemetry_prometheus::exporter()
-        .with_registry(registry())
-        .build()
-        .map_err(InitError::Prometheus)?;
-    let mut metrics = SdkMeterProvider::builder()
-        .with_resource(resource.clone())
-        .with_reader(prometheus);
+    let mut metrics = SdkMeterProvider::builder().with_resource(resource.clone());
     let mut traces = None;
     if let Some(uri) = options.otlp_uri() {
         let refuse = |source| InitError::Endpoint {
@@ -78,7 +82,11 @@ pub fn init(options: &Options) -> Result<Guard, InitError> {
             .build();
         traces = Some(provider);
     }
-    let metrics = metrics.build();
+    let prometheus = opentelemetry_prometheus::exporter()
+        .with_registry(registry())
+        .build()
+        .map_err(InitError::Prometheus)?;
+    let metrics = metrics.with_reader(prometheus).build();
 
     let spans = traces.as_ref().map(|provider| {
         tracing_opentelemetry::layer()

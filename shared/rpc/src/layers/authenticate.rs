@@ -48,12 +48,8 @@ pub fn caller<B>(
             roles: claims.roles,
         });
     }
-    let local = request
-        .extensions()
-        .get::<PeerAddress>()
-        .is_some_and(|peer| peer.0.ip().to_canonical().is_loopback());
     match &edge.anonymous {
-        Some((tenant, role)) if local => Ok(Caller {
+        Some((tenant, role)) if is_local(request) => Ok(Caller {
             tenant: tenant.clone(),
             principal: Principal {
                 kind: PrincipalKind::Person,
@@ -65,6 +61,16 @@ pub fn caller<B>(
             "The call carries no token; send the metadata `authorization: Bearer <token>`.",
         )),
     }
+}
+
+/// Whether the call comes from this machine and from nowhere else by way of it.
+fn is_local<B>(request: &Request<B>) -> bool {
+    let forwarded = ["forwarded", "x-forwarded-for", "x-real-ip"];
+    let proxied = forwarded
+        .iter()
+        .any(|name| request.headers().contains_key(*name));
+    let peer = request.extensions().get::<PeerAddress>();
+    !proxied && peer.is_some_and(|peer| peer.0.ip().to_canonical().is_loopback())
 }
 
 impl Caller {

@@ -96,6 +96,10 @@ async fn this_machine_may_come_without_a_token_where_that_is_allowed() {
     let bad = Ask::from("x").with("authorization", "Bearer junk");
     let status = client.say(bad).await.expect_err("refused");
     refused(&status, Code::Unauthenticated, "UNAUTHENTICATED");
+    // A proxy on this machine speaks for others.
+    let proxied = Ask::from("x").with("x-forwarded-for", "203.0.113.7");
+    let status = client.say(proxied).await.expect_err("refused");
+    refused(&status, Code::Unauthenticated, "UNAUTHENTICATED");
     // A page of some site runs on this machine as well.
     let page = Ask::from("x").with("origin", "https://evil.test");
     let status = client.say(page).await.expect_err("refused");

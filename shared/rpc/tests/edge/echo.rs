@@ -90,6 +90,7 @@ async fn say(request: Request<Words>) -> Result<Response<Heard>, Status> {
     let text = request.get_ref().text.clone();
     let (order, rest) = text.split_once(':').unwrap_or((&text, ""));
     match order {
+        // The handler's slowness is what deadlines and drains are tested with.
         "sleep" => tokio::time::sleep(Duration::from_millis(rest.parse().expect("a number"))).await,
         "panic" => panic!("as told"),
         "refuse" => {

@@ -12,4 +12,5 @@ mod deadlines;
 mod draining;
 mod errors;
 mod health;
+mod logged;
 mod overload;
