@@ -1,0 +1,9 @@
+//! The laws of the feed, on every backend: ordered, unique, reliable, atomic, resumable,
+//! bookmarkable (the six guarantees of etcd's watch), and effects that happen once.
+
+mod consuming;
+mod history;
+mod ordering;
+mod resuming;
+mod retention;
+mod world;

@@ -1,0 +1,185 @@
+//! Dense, in commit order, whole.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use dossier_db::{Backend, Position};
+use dossier_feed::Item;
+use dossier_kernel::TenantId;
+use futures::StreamExt;
+use futures::future::join_all;
+use sea_orm::{ConnectionTrait, TransactionTrait};
+use uuid::Uuid;
+
+use crate::history::{assert_dense, assert_whole, committed};
+use crate::world::{Dice, World, bodies, publish, publish_or, shop};
+
+const WRITERS: u64 = 16;
+const WRITES: u64 = 25;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sixteen_writers_with_delays_and_rollbacks_leave_no_gap_and_lose_nothing() {
+    for world in World::each().await {
+        let seed = Uuid::new_v4().as_u64_pair().0;
+        println!("seed {seed}");
+        let dice = Arc::new(Dice::new(seed));
+        // Watches while they write.
+        let mut live = world.watch(TenantId::all(), None);
+        let writer = |writer: u64| {
+            let (db, dice) = (world.db(), dice.clone());
+            async move {
+                let mut told = Vec::new();
+                for n in 0..WRITES {
+                    let count = 1 + dice.roll(3);
+                    let bodies: Vec<_> = (0..count).map(|c| format!("{writer}.{n}.{c}")).collect();
+                    let changes = bodies
+                        .iter()
+                        .map(|body| (Uuid::now_v7(), body.clone()))
+                        .collect();
+                    let pause = Duration::from_micros(dice.roll(3) * dice.roll(1_500));
+                    let fail = dice.roll(5) == 0;
+                    let tenant = if dice.roll(2) == 0 { "a" } else { "b" };
+                    match publish_or(&db, tenant, changes, pause, fail).await {
+                        Ok(positions) => told.push((positions, bodies)),
+                        Err(error) => assert!(fail, "{error:?}"),
+                    }
+                }
+                told
+            }
+        };
+        let told = join_all((0..WRITERS).map(writer).map(tokio::spawn)).await;
+        let told: Vec<_> = told
+            .into_iter()
+            .flat_map(|one| one.expect("no panic"))
+            .collect();
+        let epoch = told[0].0[0].epoch;
+        let committed = committed(told);
+        assert_dense(&committed);
+        let all = world.read_all(TenantId::all(), None).await;
+        assert_whole(&all, &committed, epoch);
+        let mut seen = Vec::new();
+        while seen.len() < committed.len() {
+            match live.next().await.expect("goes on").expect("goes on") {
+                Item::Heartbeat { .. } => {}
+                event => seen.push(event),
+            }
+        }
+        assert_whole(&seen, &committed, epoch);
+        let ours = world.read_all(shop("a"), None).await;
+        let theirs = world.read_all(shop("b"), None).await;
+        assert_eq!(ours.len() + theirs.len(), committed.len());
+        assert!(!ours.is_empty() && !theirs.is_empty());
+        world.test.discard().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_of_one_subject_stay_in_the_order_they_were_committed() {
+    for world in World::each().await {
+        let subjects: Vec<_> = (0..8).map(|_| Uuid::now_v7()).collect();
+        let follow = |subject: Uuid| {
+            let db = world.db();
+            async move {
+                for n in 0..30 {
+                    publish(&db, "a", vec![(subject, format!("{n}"))])
+                        .await
+                        .expect("publishes");
+                }
+            }
+        };
+        join_all(subjects.iter().copied().map(follow).map(tokio::spawn)).await;
+        let mut by_subject: BTreeMap<Uuid, Vec<String>> = BTreeMap::new();
+        for item in world.read_all(shop("a"), None).await {
+            if let Item::Event { subject, body, .. } = item {
+                by_subject
+                    .entry(subject)
+                    .or_default()
+                    .push(String::from_utf8(body).expect("text"));
+            }
+        }
+        let expected: Vec<_> = (0..30).map(|n| format!("{n}")).collect();
+        assert!(
+            subjects
+                .iter()
+                .all(|subject| by_subject[subject] == expected)
+        );
+        world.test.discard().await;
+    }
+}
+
+#[tokio::test]
+async fn a_large_transaction_is_whole_and_in_the_order_it_was_staged() {
+    for world in World::each().await {
+        let subject = Uuid::now_v7();
+        let bodies_in: Vec<_> = (0..1_700).map(|n| format!("{n}")).collect();
+        let changes = bodies_in
+            .iter()
+            .map(|body| (subject, body.clone()))
+            .collect();
+        let positions = publish(&world.db(), "a", changes).await.expect("publishes");
+        let numbers: Vec<_> = positions.iter().map(|position| position.seq).collect();
+        assert_eq!(numbers, (1..=1_700).collect::<Vec<i64>>());
+        assert_eq!(bodies(&world.read_all(shop("a"), None).await), bodies_in);
+        world.test.discard().await;
+    }
+}
+
+/// An xmin horizon would wait for the foreign transaction; counters do not.
+#[tokio::test]
+async fn a_foreign_open_transaction_stalls_nobody() {
+    for world in World::each().await {
+        if world.db().backend() == Backend::Sqlite {
+            // There the writer is alone; a foreign reader is the worst that can happen.
+            let foreign = world.db().reader().begin().await.expect("begins");
+            foreign
+                .execute_unprepared("SELECT * FROM feed_event")
+                .await
+                .expect("reads");
+            publish(&world.db(), "a", vec![(Uuid::now_v7(), "x".into())])
+                .await
+                .expect("goes on");
+            assert_eq!(bodies(&world.read_all(shop("a"), None).await), ["x"]);
+            foreign.rollback().await.expect("ends");
+        } else {
+            let foreign = world.db().reader().begin().await.expect("begins");
+            let write = "INSERT INTO effect (body) VALUES ('open')";
+            foreign.execute_unprepared(write).await.expect("writes");
+            publish(&world.db(), "a", vec![(Uuid::now_v7(), "x".into())])
+                .await
+                .expect("goes on");
+            assert_eq!(bodies(&world.read_all(shop("a"), None).await), ["x"]);
+            foreign.rollback().await.expect("ends");
+        }
+        world.test.discard().await;
+    }
+}
+
+#[tokio::test]
+async fn a_commit_is_covered_by_the_head_that_follows_it() {
+    for world in World::each().await {
+        let one = publish(&world.db(), "a", vec![(Uuid::now_v7(), "x".into())])
+            .await
+            .expect("one");
+        let cursor = dossier_feed::Cursor::of(&one).expect("published");
+        assert!(world.feed.head().await.expect("reads").covers(&cursor));
+        world
+            .feed
+            .wait_for(&crate::world::ctx(), &cursor)
+            .await
+            .expect("is there");
+        let ahead = Position {
+            seq: one[0].seq + 1,
+            ..one[0]
+        };
+        let ahead = dossier_feed::Cursor::of(&[ahead]).expect("a cursor");
+        let soon = crate::world::ctx().with_timeout(Duration::from_millis(30));
+        let error = world
+            .feed
+            .wait_for(&soon, &ahead)
+            .await
+            .expect_err("not there");
+        assert_eq!(error.reason(), dossier_kernel::Reason::DeadlineExceeded);
+        world.test.discard().await;
+    }
+}
