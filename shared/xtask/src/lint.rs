@@ -10,33 +10,19 @@ use crate::workspace::Workspace;
 /// The contract that clients were built against; `buf breaking` compares with it.
 const BASELINE: &str = "proto/baseline.binpb";
 
+const CLIPPY: &str = "clippy --locked --workspace --all-targets -- -D warnings";
+
+/// The whole workspace, so that dependencies keep the features that `cargo xtask test` builds.
+const TIDY: &str = "test --locked --quiet --workspace --test it tidy";
+
 pub fn run_all() -> anyhow::Result<()> {
     let workspace = Workspace::find()?;
     run(workspace.cargo().args(["fmt", "--all", "--check"]))?;
     let buf = tools::buf(&workspace)?;
     run(in_root(&workspace, &buf).args(["lint", "proto"]))?;
     run(in_root(&workspace, &buf).args(["breaking", "proto", "--against", BASELINE]))?;
-    let clippy = [
-        "clippy",
-        "--locked",
-        "--workspace",
-        "--all-targets",
-        "--",
-        "-D",
-        "warnings",
-    ];
-    run(workspace.cargo().args(clippy))?;
-    let tidy = [
-        "test",
-        "--locked",
-        "--quiet",
-        "--package",
-        "dossier-tests",
-        "--test",
-        "it",
-        "tidy",
-    ];
-    run(workspace.cargo().args(tidy))
+    run(workspace.cargo().args(CLIPPY.split(' ')))?;
+    run(workspace.cargo().args(TIDY.split(' ')))
 }
 
 pub fn accept_contract() -> anyhow::Result<()> {

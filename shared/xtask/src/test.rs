@@ -18,7 +18,7 @@ pub struct Options {
 pub fn run_all(options: &Options) -> anyhow::Result<()> {
     let workspace = Workspace::find()?;
     tools::ensure(&[tools::STRINGS])?;
-    build_programs(&workspace)?;
+    build(&workspace)?;
     let backends = Backends::start()?;
     let mut tests = prepared(&workspace, &backends)?;
     tests
@@ -27,11 +27,11 @@ pub fn run_all(options: &Options) -> anyhow::Result<()> {
     run(&mut tests)
 }
 
-/// The tests that crash, drain or compare whole processes start these.
-fn build_programs(workspace: &Workspace) -> anyhow::Result<()> {
+/// Builds the tests and, in the same pass and with the same features, the programs that tests start.
+fn build(workspace: &Workspace) -> anyhow::Result<()> {
     run(workspace
         .cargo()
-        .args(["build", "--locked", "--workspace", "--bins"]))
+        .args("build --locked --workspace --all-targets".split(' ')))
 }
 
 /// The test runner with everything the tests ask the environment for.

@@ -56,7 +56,8 @@ impl Source {
 
     /// A file of tests only, beside the code or in a `tests` folder, or of tools for tests.
     pub fn is_test(&self) -> bool {
-        let file = self.path.ends_with("/tests.rs") || self.path.ends_with("/testing.rs");
+        let ends = ["/tests.rs", "_tests.rs", "/testing.rs"];
+        let file = ends.iter().any(|end| self.path.ends_with(end));
         file || self.path.contains("/tests/") || self.is_in(&["tests/"])
     }
 
