@@ -325,6 +325,60 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::result_large_err, reason = "the jail's own error")]
+    fn manual_file_environment_flags_in_that_order() {
+        figment::Jail::expect_with(|jail| {
+            jail.create_file(
+                "dossier.toml",
+                "data_dir = 'file'\nlog_level = 'warn'\nonly = []",
+            )?;
+            jail.set_env("DOSSIER_DATA_DIR", "environment");
+            jail.set_env("DOSSIER_LISTEN", "127.0.0.1:1");
+            jail.set_env("DOSSIER_ONLY", "profile, feedback");
+            jail.set_env("DOSSIER_PEERS__SEGMENTATION", "http://there:1");
+            jail.set_env("DOSSIER_REDIS_URL", "");
+            jail.set_env(
+                "DOSSIER_TOKEN",
+                "of the command line, not of the configuration",
+            );
+            let flags = Flags {
+                listen: Some("127.0.0.1:2".to_owned()),
+                ..Flags::default()
+            };
+            let config = Config::load(&flags).map_err(|error| error.to_string())?;
+            assert_eq!(config.listen.port(), 2, "flag over environment");
+            assert_eq!(
+                config.data_dir,
+                Path::new("environment"),
+                "environment over file"
+            );
+            assert_eq!(config.log_level, LogLevel::Warn, "file over manual");
+            assert_eq!(config.only, ["profile", "feedback"]);
+            assert_eq!(config.peers["segmentation"], "http://there:1");
+            assert_eq!(
+                config.peers["profile"], "http://127.0.0.1:50051",
+                "the manual's"
+            );
+            assert_eq!(config.redis_url, None, "empty means unset");
+
+            jail.create_file("other.toml", "data_dir = 'other'\nreflection = false")?;
+            let flags = Flags {
+                config: Some("other.toml".into()),
+                ..Flags::default()
+            };
+            let config = Config::load(&flags).map_err(|error| error.to_string())?;
+            assert!(!config.reflection, "the named file is read");
+            assert_eq!(config.log_level, LogLevel::Info, "instead of dossier.toml");
+            let flags = Flags {
+                config: Some("absent.toml".into()),
+                ..Flags::default()
+            };
+            assert!(Config::load(&flags).is_err());
+            Ok(())
+        });
+    }
+
+    #[test]
     fn a_wrong_key_or_value_is_named_with_its_source() {
         for (file, words) in [
             ("lissten = '127.0.0.1:1'", "lissten"),
