@@ -1,14 +1,17 @@
-//! Sealed cells: format byte, nonce, ciphertext with tag.
+//! Sealed cells: a format byte, a nonce, ciphertext, a tag.
 
-use aes_gcm_siv::aead::{Aead, KeyInit, Payload};
-use aes_gcm_siv::{Aes256GcmSiv, Key, Nonce};
-use dossier_kernel::{Error, Reason, Result};
+use aes::Aes256Enc;
+use aes_gcm_siv::aead::inout::InOutBuf;
+use aes_gcm_siv::{AeadInOut, AesGcmSiv, KeyInit, Nonce, Tag};
+use dossier_kernel::{Error, Result};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-/// The format that is written: AES-256-GCM-SIV with a 12-byte random nonce.
+/// The format that is written: AES-256-GCM-SIV with a random nonce.
 const FORMAT: u8 = 1;
 const NONCE_BYTES: usize = 12;
+const HEAD_BYTES: usize = 1 + NONCE_BYTES;
+const TAG_BYTES: usize = 16;
 pub(crate) const KEY_BYTES: usize = 32;
 
 /// Where a sealed value lies. A value read anywhere else does not open.
@@ -19,65 +22,76 @@ pub struct Place {
     pub row: Uuid,
 }
 
-/// A cipher with its key schedule made once.
+/// A cipher with its key schedule made once; wiped when dropped. The mode only ever encrypts
+/// blocks, so half a schedule is enough.
 #[derive(Clone)]
-pub(crate) struct Cipher(Aes256GcmSiv);
+pub(crate) struct Cipher(AesGcmSiv<Aes256Enc>);
 
 impl Cipher {
     pub fn new(key: &[u8; KEY_BYTES]) -> Self {
-        Self(Aes256GcmSiv::new(&Key::<Aes256GcmSiv>::from(*key)))
+        Self(AesGcmSiv::new(key.into()))
     }
 
     pub fn seal(&self, associated: &[u8], plain: &[u8]) -> Result<Vec<u8>> {
-        let mut nonce = [0_u8; NONCE_BYTES];
+        let mut nonce = Nonce::default();
         getrandom::fill(&mut nonce).map_err(Error::internal)?;
-        let sealed = self
-            .0
-            .encrypt(
-                &Nonce::from(nonce),
-                Payload {
-                    msg: plain,
-                    aad: associated,
-                },
-            )
-            .map_err(|_| Error::internal("sealing failed: the value is too large"))?;
-        let mut cell = Vec::with_capacity(1 + NONCE_BYTES + sealed.len());
+        let mut cell = Vec::with_capacity(HEAD_BYTES + plain.len() + TAG_BYTES);
         cell.push(FORMAT);
         cell.extend_from_slice(&nonce);
-        cell.extend_from_slice(&sealed);
+        cell.extend_from_slice(plain);
+        let body = InOutBuf::from(&mut cell[HEAD_BYTES..]);
+        let tag = self
+            .0
+            .encrypt_inout_detached(&nonce, associated, body)
+            .map_err(|_| Error::internal("sealing failed: the value is too large"))?;
+        cell.extend_from_slice(&tag);
         Ok(cell)
     }
 
     /// Fails alike for a wrong key, a wrong place and a changed byte: there is nothing to learn
     /// from the difference.
-    pub fn open(&self, associated: &[u8], cell: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
-        let Some(([FORMAT], rest)) = cell.split_first_chunk::<1>() else {
-            return Err(unreadable());
+    pub fn open(
+        &self,
+        associated: &[u8],
+        cell: &[u8],
+    ) -> std::result::Result<Zeroizing<Vec<u8>>, Unreadable> {
+        let (head, rest) = cell.split_first_chunk::<HEAD_BYTES>().ok_or(Unreadable)?;
+        let (sealed, tag) = rest.split_last_chunk::<TAG_BYTES>().ok_or(Unreadable)?;
+        let [FORMAT, nonce @ ..] = *head else {
+            return Err(Unreadable);
         };
-        let (nonce, sealed) = rest
-            .split_first_chunk::<NONCE_BYTES>()
-            .ok_or_else(unreadable)?;
+        let mut plain = Zeroizing::new(sealed.to_vec());
+        let body = InOutBuf::from(plain.as_mut_slice());
         self.0
-            .decrypt(
-                &Nonce::from(*nonce),
-                Payload {
-                    msg: sealed,
-                    aad: associated,
-                },
-            )
-            .map(Zeroizing::new)
-            .map_err(|_| unreadable())
+            .decrypt_inout_detached(&Nonce::from(nonce), associated, body, &Tag::from(*tag))
+            .map_err(|_| Unreadable)?;
+        Ok(plain)
     }
 }
 
-/// Joins parts so that no two lists of parts give the same bytes.
+/// A cell that does not open with this key at this place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Unreadable;
+
+impl From<Unreadable> for Error {
+    fn from(Unreadable: Unreadable) -> Self {
+        Self::internal("a sealed value does not open: it was changed, moved or sealed by another")
+    }
+}
+
+/// Appends a part so that no two lists of parts give the same bytes.
+pub(crate) fn bind(bytes: &mut Vec<u8>, part: &[u8]) {
+    // A part is an id or a name of ours, far below 4 GiB.
+    bytes.extend_from_slice(&(part.len() as u32).to_be_bytes());
+    bytes.extend_from_slice(part);
+}
+
+/// Associated data of some purpose: purposes never give the same bytes either.
 pub(crate) fn associated(purpose: &str, parts: &[&[u8]]) -> Vec<u8> {
-    let size = parts.iter().map(|part| part.len() + 4).sum::<usize>();
-    let mut bytes = Vec::with_capacity(purpose.len() + 4 + size);
-    for part in std::iter::once(&purpose.as_bytes()).chain(parts) {
-        // A part is an id or a name of ours, far below 4 GiB.
-        bytes.extend_from_slice(&(part.len() as u32).to_be_bytes());
-        bytes.extend_from_slice(part);
+    let mut bytes = Vec::with_capacity(128);
+    bind(&mut bytes, purpose.as_bytes());
+    for part in parts {
+        bind(&mut bytes, part);
     }
     bytes
 }
@@ -88,18 +102,8 @@ pub(crate) fn random_key() -> Result<Zeroizing<[u8; KEY_BYTES]>> {
     Ok(key)
 }
 
-pub(crate) fn as_key(bytes: &[u8]) -> Result<Zeroizing<[u8; KEY_BYTES]>> {
-    bytes
-        .try_into()
-        .map(Zeroizing::new)
-        .map_err(|_| unreadable())
-}
-
-fn unreadable() -> Error {
-    Error::new(
-        Reason::Internal,
-        "A sealed value does not open; it was changed or moved.",
-    )
+pub(crate) fn as_key(bytes: &[u8]) -> std::result::Result<Zeroizing<[u8; KEY_BYTES]>, Unreadable> {
+    bytes.try_into().map(Zeroizing::new).map_err(|_| Unreadable)
 }
 
 #[cfg(test)]
@@ -112,7 +116,7 @@ mod tests {
         #[test]
         fn a_cell_opens_where_it_was_sealed_and_nowhere_else(
             plain in prop::collection::vec(any::<u8>(), 0..200),
-            here in "[a-z]{0,8}", there in "[a-z]{0,8}", flipped in any::<prop::sample::Index>(),
+            here in "[a-z]{0,8}", there in "[a-z]{0,8}", at in any::<prop::sample::Index>(),
         ) {
             let cipher = Cipher::new(&[7; KEY_BYTES]);
             let cell = cipher.seal(here.as_bytes(), &plain).expect("seals");
@@ -120,10 +124,15 @@ mod tests {
             prop_assert_eq!(cipher.open(there.as_bytes(), &cell).is_ok(), here == there);
             prop_assert!(Cipher::new(&[8; KEY_BYTES]).open(here.as_bytes(), &cell).is_err());
             let mut changed = cell.clone();
-            let at = flipped.index(changed.len());
+            let at = at.index(changed.len());
             changed[at] ^= 1;
             prop_assert!(cipher.open(here.as_bytes(), &changed).is_err());
             prop_assert!(cipher.open(here.as_bytes(), &cell[..at]).is_err());
+        }
+
+        #[test]
+        fn arbitrary_bytes_do_not_open(cell in prop::collection::vec(any::<u8>(), 0..100)) {
+            prop_assert_eq!(Cipher::new(&[7; KEY_BYTES]).open(b"", &cell), Err(Unreadable));
         }
 
         #[test]
@@ -136,5 +145,27 @@ mod tests {
             };
             prop_assert_eq!(join(&a) == join(&b), a == b);
         }
+    }
+
+    #[test]
+    fn equal_values_are_sealed_differently() {
+        let cipher = Cipher::new(&[7; KEY_BYTES]);
+        let seal = || cipher.seal(b"here", b"same").expect("seals");
+        assert_ne!(seal(), seal());
+    }
+
+    /// RFC 8452, appendix C.2: the cipher is the published one, not merely its own inverse.
+    #[test]
+    fn the_cipher_is_the_one_of_the_rfc() {
+        let mut key = [0; KEY_BYTES];
+        key[0] = 1;
+        let mut cell = vec![FORMAT, 3];
+        cell.extend([0; NONCE_BYTES - 1]);
+        cell.extend([
+            0xc2, 0xef, 0x32, 0x8e, 0x5c, 0x71, 0xc8, 0x3b, 0x84, 0x31, 0x22, 0x13, 0x0f, 0x73,
+            0x64, 0xb7, 0x61, 0xe0, 0xb9, 0x74, 0x27, 0xe3, 0xdf, 0x28,
+        ]);
+        let plain = Cipher::new(&key).open(b"", &cell).expect("opens");
+        assert_eq!(*plain, [1, 0, 0, 0, 0, 0, 0, 0]);
     }
 }

@@ -22,10 +22,16 @@ impl RootKey {
         Self::decode(&dossier_keyfile::read(path, WHAT)?)
     }
 
+    /// Makes a key and its file with mode 0600; [`Reason::AlreadyExists`] when there is one.
+    pub fn generate(path: &Path) -> Result<Self> {
+        let text = random_text()?;
+        dossier_keyfile::create(path, WHAT, &text)?;
+        Self::decode(&text)
+    }
+
     /// Reads the file; where there is none, makes one with mode 0600.
     pub fn load_or_generate(path: &Path) -> Result<Self> {
-        let make = || Ok(Zeroizing::new(STANDARD.encode(random_key()?.as_slice())));
-        Self::decode(&dossier_keyfile::read_or_create(path, WHAT, make)?)
+        Self::decode(&dossier_keyfile::read_or_create(path, WHAT, random_text)?)
     }
 
     pub fn from_bytes(bytes: [u8; KEY_BYTES]) -> Self {
@@ -48,6 +54,10 @@ impl RootKey {
     }
 }
 
+fn random_text() -> Result<Zeroizing<String>> {
+    Ok(Zeroizing::new(STANDARD.encode(random_key()?.as_slice())))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -61,5 +71,7 @@ mod tests {
         let bad = dir.path().join("bad.key");
         std::fs::write(&bad, "c2hvcnQ=").expect("writes");
         assert!(RootKey::load_or_generate(&bad).is_err());
+        let again = RootKey::generate(&path).err().expect("refused");
+        assert_eq!(again.reason(), Reason::AlreadyExists);
     }
 }

@@ -1,12 +1,12 @@
 //! A tenant's keys: one that wraps its customers' keys, one that blinds its identifiers.
 
-use dossier_kernel::{CustomerId, Error, Result, TenantId};
+use dossier_kernel::{CustomerId, Result, TenantId};
 use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use crate::cell::{Cipher, KEY_BYTES, as_key, associated, random_key};
+use crate::cell::{Cipher, KEY_BYTES, Unreadable, as_key, associated, random_key};
 use crate::customer_key::CustomerKey;
 
 /// Version of the tenant's key; rotation makes the next one.
@@ -25,20 +25,18 @@ impl TenantKey {
         root.seal(&bound(tenant), random_key()?.as_slice())
     }
 
-    pub fn unwrap(root: &Cipher, tenant: &TenantId, wrapped: &[u8]) -> Result<Self> {
+    /// Fails where the root key is not the one that wrapped it.
+    pub fn unwrap(
+        root: &Cipher,
+        tenant: &TenantId,
+        wrapped: &[u8],
+    ) -> std::result::Result<Self, Unreadable> {
         let key = as_key(&root.open(&bound(tenant), wrapped)?)?;
-        let derive = |purpose: &str| -> Result<Zeroizing<[u8; KEY_BYTES]>> {
-            let mut derived = Zeroizing::new([0_u8; KEY_BYTES]);
-            Hkdf::<Sha256>::new(None, key.as_slice())
-                .expand(purpose.as_bytes(), derived.as_mut_slice())
-                .map_err(|_| Error::internal("a key of this length cannot be derived"))?;
-            Ok(derived)
-        };
-        let index = Hmac::new_from_slice(derive("dossier blind index")?.as_slice());
+        let index = derive(&key, "dossier blind index")?;
         Ok(Self {
             tenant: tenant.clone(),
-            wrapping: Cipher::new(&*derive("dossier customer keys")?),
-            index: index.map_err(Error::internal)?,
+            wrapping: Cipher::new(&*derive(&key, "dossier customer keys")?),
+            index: Hmac::new_from_slice(index.as_slice()).map_err(|_| Unreadable)?,
         })
     }
 
@@ -71,6 +69,19 @@ impl TenantKey {
             ],
         )
     }
+}
+
+/// HKDF (RFC 5869), so that the two uses of a tenant's key say nothing about each other.
+fn derive(
+    key: &[u8; KEY_BYTES],
+    purpose: &str,
+) -> std::result::Result<Zeroizing<[u8; KEY_BYTES]>, Unreadable> {
+    let mut derived = Zeroizing::new([0_u8; KEY_BYTES]);
+    Hkdf::<Sha256>::new(None, key)
+        .expand(purpose.as_bytes(), derived.as_mut_slice())
+        // Fails only for more than 255 blocks; this is one.
+        .map_err(|_| Unreadable)?;
+    Ok(derived)
 }
 
 fn bound(tenant: &TenantId) -> Vec<u8> {

@@ -3,6 +3,7 @@
 use dossier_db::testing::TestDb;
 use dossier_kernel::{Ctx, CustomerId, Error, Reason, TenantId};
 use dossier_vault::{Place, RootKey, Vault};
+use sea_orm::{ConnectionTrait, Statement};
 use sea_orm_migration::MigrationTrait;
 use uuid::Uuid;
 
@@ -176,7 +177,6 @@ async fn a_destroyed_key_opens_nothing_any_more() {
             })
             .await
             .expect("destroys");
-        vault.forget(&ours, id);
         assert!(
             vault
                 .keys(db.db.reader(), &ours, &[id])
@@ -239,6 +239,109 @@ async fn another_root_key_is_refused() {
             Reason::FailedPrecondition,
             "{db:?}"
         );
+        db.discard().await;
+    }
+}
+
+#[tokio::test]
+async fn a_key_read_in_a_transaction_that_rolls_back_is_not_remembered() {
+    for db in TestDb::each(migrations, dossier_feed::append).await {
+        let ours = tenant("ours");
+        let id = CustomerId::generate();
+        let vault = open(&db).await;
+        let (inner, of) = (vault.clone(), ours.clone());
+        let ctx = Ctx::service("test", ours.clone());
+        let rehearsal = db.db.write::<(), _>(&ctx, move |tx| {
+            Box::pin(async move {
+                inner.key_or_create(tx, &of, id).await?;
+                let seen = inner.keys(tx.conn(), &of, &[id]).await?;
+                assert_eq!(seen.len(), 1, "a transaction sees its own key");
+                Err(Error::new(Reason::Cancelled, "rehearsed"))
+            })
+        });
+        assert!(rehearsal.await.is_err());
+        let sealed = seal(&vault, &db, &ours, id, b"name").await;
+        let restarted = open(&db).await;
+        let keys = restarted
+            .keys(db.db.reader(), &ours, &[id])
+            .await
+            .expect("reads");
+        assert!(keys[&id].open(&place(), &sealed).is_ok(), "{db:?}");
+        db.discard().await;
+    }
+}
+
+#[tokio::test]
+async fn many_keys_are_made_at_once_by_many_without_waiting_for_each_other_for_ever() {
+    for db in TestDb::each(migrations, dossier_feed::append).await {
+        let ours = tenant("ours");
+        let vault = open(&db).await;
+        let ids: Vec<CustomerId> = (0..700).map(|_| CustomerId::generate()).collect();
+        // Everybody asks for overlapping customers, some twice, in an order of their own.
+        let asked = (0..8).map(|n| {
+            let mut ids: Vec<_> = ids[n * 50..n * 50 + 350].to_vec();
+            ids.rotate_left(n * 40);
+            if n % 2 == 0 {
+                ids.reverse();
+            }
+            ids.push(ids[0]);
+            let (vault, of, db) = (vault.clone(), ours.clone(), &db.db);
+            async move {
+                let ctx = Ctx::service("test", of.clone());
+                let work = db.write(&ctx, move |tx| {
+                    Box::pin(async move {
+                        let keys = vault.keys_or_create(tx, &of, &ids).await?;
+                        assert_eq!(keys.len(), 350);
+                        keys.iter()
+                            .map(|(id, key)| Ok((*id, key.seal(&place(), id.uuid().as_bytes())?)))
+                            .collect::<Result<Vec<_>, Error>>()
+                    })
+                });
+                work.await.expect("makes").value
+            }
+        });
+        let cells = futures::future::join_all(asked).await.concat();
+        let restarted = open(&db).await;
+        let keys = restarted
+            .keys(db.db.reader(), &ours, &ids)
+            .await
+            .expect("reads");
+        assert_eq!(keys.len(), 700);
+        for (id, cell) in cells {
+            let plain = keys[&id].open(&place(), &cell).expect("opens");
+            assert_eq!(&**plain, id.uuid().as_bytes(), "{db:?}");
+        }
+        db.discard().await;
+    }
+}
+
+/// Whoever can write to the table still cannot give one customer's key to another.
+#[tokio::test]
+async fn a_wrapped_key_that_was_moved_does_not_unwrap() {
+    for db in TestDb::each(migrations, dossier_feed::append).await {
+        let ours = tenant("ours");
+        let (wang, li) = (CustomerId::generate(), CustomerId::generate());
+        let vault = open(&db).await;
+        seal(&vault, &db, &ours, wang, b"name").await;
+        let ctx = Ctx::service("test", ours.clone());
+        db.db
+            .write(&ctx, move |tx| {
+                Box::pin(async move {
+                    let sql = "UPDATE vault_customer_key SET customer_id = $1";
+                    let values = [li.uuid().into()];
+                    let backend = tx.backend().into();
+                    let statement = Statement::from_sql_and_values(backend, sql, values);
+                    tx.conn()
+                        .execute_raw(statement)
+                        .await
+                        .map_err(dossier_db::error)
+                })
+            })
+            .await
+            .expect("moves");
+        let moved = open(&db).await.keys(db.db.reader(), &ours, &[li]).await;
+        let refused = moved.expect_err("refused");
+        assert_eq!(refused.reason(), Reason::Internal, "{db:?}");
         db.discard().await;
     }
 }

@@ -1,0 +1,117 @@
+//! Unwrapped keys, for a while.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use dossier_kernel::{CustomerId, TenantId};
+use moka::sync::Cache;
+
+use crate::CustomerKey;
+use crate::tenant_key::TenantKey;
+
+/// Customers' keys kept, about 0.5 KiB each.
+const CUSTOMER_KEYS_MAX: u64 = 32_768;
+
+/// How long a process that does not see an erasure may still read: half of what is promised.
+const CUSTOMER_KEY_LIFE: Duration = Duration::from_secs(30);
+
+const TENANT_KEYS_MAX: u64 = 10_000;
+
+type Owner = (TenantId, CustomerId);
+
+/// Holds committed keys only; see [`crate::Source`].
+pub(crate) struct Memory {
+    tenants: Cache<TenantId, Arc<TenantKey>>,
+    customers: Cache<Owner, CustomerKey>,
+    /// Whose keys were destroyed: not remembered again while somebody may still be reading them.
+    destroyed: Cache<Owner, ()>,
+}
+
+impl Memory {
+    pub fn new() -> Self {
+        Self {
+            tenants: Cache::new(TENANT_KEYS_MAX),
+            customers: Cache::builder()
+                .max_capacity(CUSTOMER_KEYS_MAX)
+                .time_to_live(CUSTOMER_KEY_LIFE)
+                .build(),
+            destroyed: Cache::builder()
+                .max_capacity(CUSTOMER_KEYS_MAX)
+                .time_to_live(2 * CUSTOMER_KEY_LIFE)
+                .build(),
+        }
+    }
+
+    pub fn tenant(&self, tenant: &TenantId) -> Option<Arc<TenantKey>> {
+        self.tenants.get(tenant)
+    }
+
+    pub fn remember_tenant(&self, tenant: &TenantId, key: &Arc<TenantKey>) {
+        self.tenants.insert(tenant.clone(), Arc::clone(key));
+    }
+
+    /// What is known of `ids`, and the ids that are not, each once and in order: transactions that
+    /// lock the same rows lock them in the same order.
+    pub fn customers(
+        &self,
+        tenant: &TenantId,
+        ids: &[CustomerId],
+    ) -> (HashMap<CustomerId, CustomerKey>, Vec<CustomerId>) {
+        let mut known = HashMap::with_capacity(ids.len());
+        let mut missing = Vec::new();
+        for id in ids {
+            match self.customers.get(&(tenant.clone(), *id)) {
+                Some(key) => drop(known.insert(*id, key)),
+                None => missing.push(*id),
+            }
+        }
+        missing.sort_unstable();
+        missing.dedup();
+        (known, missing)
+    }
+
+    pub fn remember_customer(&self, tenant: &TenantId, id: CustomerId, key: &CustomerKey) {
+        let owner = (tenant.clone(), id);
+        self.customers.insert(owner.clone(), key.clone());
+        // Whoever forgets marks first and removes second. This removes where it finds the mark, so
+        // a key that was read before its destruction does not survive in either order.
+        if self.destroyed.contains_key(&owner) {
+            self.customers.invalidate(&owner);
+        }
+    }
+
+    pub fn forget_customer(&self, tenant: &TenantId, id: CustomerId) {
+        let owner = (tenant.clone(), id);
+        self.destroyed.insert(owner.clone(), ());
+        self.customers.invalidate(&owner);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_read_before_its_destruction_is_not_remembered_after() {
+        let memory = Memory::new();
+        let tenant = TenantId::embedded_default();
+        let id = CustomerId::generate();
+        let read = CustomerKey::new(&tenant, id, &[7; 32]);
+        memory.remember_customer(&tenant, id, &read);
+        assert_eq!(memory.customers(&tenant, &[id]).0.len(), 1);
+        memory.forget_customer(&tenant, id);
+        assert!(memory.customers(&tenant, &[id]).0.is_empty());
+        memory.remember_customer(&tenant, id, &read);
+        assert!(memory.customers(&tenant, &[id]).0.is_empty());
+    }
+
+    #[test]
+    fn what_is_missing_comes_once_and_in_order() {
+        let memory = Memory::new();
+        let tenant = TenantId::embedded_default();
+        let [first, second] = [CustomerId::generate(), CustomerId::generate()];
+        let (_, missing) = memory.customers(&tenant, &[second, first, second]);
+        assert_eq!(missing, [first, second]);
+    }
+}
