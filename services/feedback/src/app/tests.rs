@@ -263,7 +263,7 @@ async fn a_case_keeps_its_words_through_its_life() {
             "{db:?}"
         );
         assert_eq!(
-            list("colour = 1").await.err().expect("unknown").reason(),
+            list("colour = 1").await.expect_err("unknown").reason(),
             Reason::InvalidFilter
         );
         db.discard().await;

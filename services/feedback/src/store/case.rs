@@ -94,12 +94,12 @@ impl Cases {
     /// its words.
     pub async fn open(
         vault: &Vault,
-        conn: &impl ConnectionTrait,
+        db: &Db,
         tenant: &TenantId,
         rows: Vec<CaseRows>,
     ) -> Result<Vec<Case>> {
         let customers: Vec<CustomerId> = rows.iter().map(CaseRows::customer).collect();
-        let keys = vault.keys(conn, tenant, &customers).await?;
+        let keys = vault.keys(db.reader(), tenant, &customers).await?;
         rows.into_iter()
             .map(|row| Self::from_rows(keys.get(&row.customer()), row))
             .collect()
