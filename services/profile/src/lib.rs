@@ -1,1 +1,52 @@
-//! Who the customer is
+#![doc = include_str!("../README.md")]
+
+mod api;
+mod app;
+mod domain;
+mod error;
+mod jobs;
+mod store;
+
+use dossier_runtime::{Deps, Recipe, Service};
+use futures::FutureExt;
+
+use crate::app::{Parts, Profile};
+
+/// How this service is made.
+pub fn recipe() -> Recipe {
+    Recipe {
+        name: "profile",
+        grpc_services: &[
+            "dossier.profile.v1.CustomerService",
+            "dossier.profile.v1.AttributeDefinitionService",
+        ],
+        migrations: store::migrations,
+        build: |deps| async move { Ok(build(deps)) }.boxed(),
+    }
+}
+
+fn build(deps: Deps) -> Service {
+    // It asks nobody: profile is the truth about who a customer is.
+    let Deps {
+        db,
+        feed,
+        vault,
+        cache,
+        clock,
+        peers: _,
+        stop,
+    } = deps;
+    let profile = Profile::new(Parts {
+        db,
+        feed,
+        vault,
+        cache,
+        clock,
+        stop,
+    });
+    let jobs = jobs::jobs(&profile);
+    Service {
+        routes: api::routes(profile),
+        jobs,
+    }
+}

@@ -1,0 +1,176 @@
+//! What a message says about a customer.
+
+use dossier_kernel::Pii;
+use dossier_proto::common::v1 as common;
+use dossier_proto::profile::v1 as wire;
+
+use super::mask::Mask;
+use super::value::{decode_attribute, decode_date, decode_time};
+use crate::domain::{
+    Address, ContactPoint, ContactPointType, CustomerType, Draft, ExternalId, Gender, Violations,
+    attribute_path,
+};
+
+/// Reads the fields that count. What cannot be read is left out and named in the draft's problems;
+/// fields that are output only are ignored.
+pub fn decode(customer: wire::Customer, mask: &Mask) -> Draft {
+    let wire::Customer {
+        name: _,
+        uid: _,
+        etag: _,
+        create_time: _,
+        update_time: _,
+        delete_time: _,
+        purge_time: _,
+        r#type,
+        display_name,
+        given_name,
+        family_name,
+        legal_name,
+        gender,
+        birth_date,
+        region_code,
+        language_code,
+        time_zone,
+        contact_points,
+        external_ids,
+        addresses,
+        tags,
+        attributes,
+    } = customer;
+    let mut problems = Violations::default();
+    let kind = match wire::CustomerType::try_from(r#type) {
+        Ok(wire::CustomerType::Unspecified) => None,
+        Ok(wire::CustomerType::Person) => Some(CustomerType::Person),
+        Ok(wire::CustomerType::Organization) => Some(CustomerType::Organization),
+        Err(_) => {
+            problems.add("type", "is not known; use PERSON or ORGANIZATION");
+            None
+        }
+    };
+    let gender = match wire::Gender::try_from(gender) {
+        Ok(wire::Gender::Unspecified) => None,
+        Ok(wire::Gender::Female) => Some(Gender::Female),
+        Ok(wire::Gender::Male) => Some(Gender::Male),
+        Ok(wire::Gender::Other) => Some(Gender::Other),
+        Err(_) => {
+            problems.add("gender", "is not known; use FEMALE, MALE or OTHER");
+            None
+        }
+    };
+    let birth_date = birth_date.and_then(|date| {
+        decode_date(date)
+            .map_err(|words| problems.add("birth_date", words))
+            .ok()
+    });
+    let points = contact_points.into_iter().enumerate();
+    let contact_points = points.map(|(index, point)| contact_point(index, point, &mut problems));
+    let contact_points = contact_points.collect();
+    let mut values = Vec::with_capacity(attributes.len());
+    for (id, value) in attributes {
+        match decode_attribute(value) {
+            Ok(value) => values.push((id, value)),
+            Err(words) => problems.add(attribute_path(&id), words),
+        }
+    }
+    Draft {
+        kind: mask.one("type", kind),
+        display_name: mask.one("display_name", pii(display_name)),
+        given_name: mask.one("given_name", pii(given_name)),
+        family_name: mask.one("family_name", pii(family_name)),
+        legal_name: mask.one("legal_name", pii(legal_name)),
+        gender: mask.one("gender", gender),
+        birth_date: mask.one("birth_date", birth_date),
+        region_code: mask.one("region_code", text(region_code)),
+        language_code: mask.one("language_code", text(language_code)),
+        time_zone: mask.one("time_zone", text(time_zone)),
+        contact_points: mask.many("contact_points", contact_points),
+        external_ids: mask.many(
+            "external_ids",
+            external_ids.into_iter().map(external_id).collect(),
+        ),
+        addresses: mask.many("addresses", addresses.into_iter().map(address).collect()),
+        tags: mask.many("tags", tags),
+        attributes: mask.attributes(values),
+        problems,
+    }
+}
+
+/// An empty text is one that is not set.
+fn text(text: String) -> Option<String> {
+    (!text.is_empty()).then_some(text)
+}
+
+fn pii(value: String) -> Option<Pii<String>> {
+    text(value).map(Pii::new)
+}
+
+fn contact_point(
+    index: usize,
+    point: wire::ContactPoint,
+    problems: &mut Violations,
+) -> ContactPoint {
+    let wire::ContactPoint {
+        r#type,
+        value,
+        normalized_value: _,
+        label,
+        primary,
+        verify_time,
+    } = point;
+    let path = |field: &str| format!("contact_points[{index}].{field}");
+    let kind = match wire::ContactPointType::try_from(r#type) {
+        Ok(wire::ContactPointType::Email) => ContactPointType::Email,
+        Ok(wire::ContactPointType::Phone) => ContactPointType::Phone,
+        Ok(wire::ContactPointType::Unspecified) | Err(_) => {
+            problems.add(path("type"), "is required: EMAIL or PHONE");
+            // Never looked at: a point with a problem is not checked further.
+            ContactPointType::Email
+        }
+    };
+    let verify_time = verify_time.and_then(|time| {
+        decode_time(time)
+            .map_err(|words| problems.add(path("verify_time"), words))
+            .ok()
+    });
+    let normalized = Pii::new(String::new());
+    ContactPoint {
+        kind,
+        value: Pii::new(value),
+        normalized,
+        label,
+        primary,
+        verify_time,
+    }
+}
+
+pub fn external_id(id: common::ExternalId) -> ExternalId {
+    let common::ExternalId { namespace, value } = id;
+    ExternalId {
+        namespace,
+        value: Pii::new(value),
+    }
+}
+
+fn address(address: wire::Address) -> Address {
+    let wire::Address {
+        region_code,
+        postal_code,
+        administrative_area,
+        locality,
+        sublocality,
+        address_lines,
+        label,
+        primary,
+    } = address;
+    Address {
+        region_code,
+        postal_code: pii(postal_code),
+        administrative_area: text(administrative_area),
+        locality: text(locality),
+        sublocality: text(sublocality),
+        lines: address_lines.into_iter().map(Pii::new).collect(),
+        label,
+        primary,
+    }
+}

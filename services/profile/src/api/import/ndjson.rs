@@ -1,0 +1,147 @@
+//! NDJSON: one Customer in protobuf JSON a line.
+
+use dossier_kernel::{Error, Result};
+use dossier_proto::profile::v1::Customer;
+use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor};
+
+use super::origin::Origin;
+use super::{ROW_BYTES_MAX, Row, message, row, too_large};
+use crate::domain::Draft;
+
+/// Lines as they come, whole or in pieces.
+pub struct NdjsonRows {
+    descriptor: MessageDescriptor,
+    /// The beginning of a line whose end has not come yet.
+    begun: Vec<u8>,
+    count: u64,
+}
+
+impl NdjsonRows {
+    pub fn new() -> Result<Self> {
+        let pool = DescriptorPool::decode(dossier_proto::DESCRIPTORS).map_err(Error::internal)?;
+        let descriptor = pool
+            .get_message_by_name("dossier.profile.v1.Customer")
+            .ok_or_else(|| Error::internal("the contract has no Customer"))?;
+        Ok(Self {
+            descriptor,
+            begun: Vec::new(),
+            count: 0,
+        })
+    }
+
+    pub fn read(&mut self, chunk: &[u8], rows: &mut Vec<Row>) -> Result<()> {
+        let mut lines = chunk.split(|byte| *byte == b'\n');
+        let Some(mut line) = lines.next() else {
+            return Ok(());
+        };
+        for next in lines {
+            match self.begun.is_empty() {
+                true => self.line(line, rows),
+                false => {
+                    self.begun.extend_from_slice(line);
+                    let whole = std::mem::take(&mut self.begun);
+                    self.line(&whole, rows);
+                }
+            }
+            line = next;
+        }
+        self.begun.extend_from_slice(line);
+        match self.begun.len() > ROW_BYTES_MAX {
+            true => Err(too_large("bytes of one line", ROW_BYTES_MAX)),
+            false => Ok(()),
+        }
+    }
+
+    pub fn finish(&mut self, rows: &mut Vec<Row>) -> Result<()> {
+        let last = std::mem::take(&mut self.begun);
+        self.line(&last, rows);
+        Ok(())
+    }
+
+    /// Blank lines are no rows.
+    fn line(&mut self, line: &[u8], rows: &mut Vec<Row>) {
+        let line = line.trim_ascii();
+        let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
+        if line.is_empty() {
+            return;
+        }
+        self.count += 1;
+        let draft = match self.parse(line) {
+            Ok(customer) => message(customer),
+            Err(column) => {
+                let mut draft = Draft::default();
+                // The parser's own words can quote the line.
+                let words = format!("is no Customer in protobuf JSON, from character {column} on");
+                draft.problems.add("", words);
+                draft
+            }
+        };
+        rows.push((row(self.count, draft), Origin::default()));
+    }
+
+    /// The error is where the line stops making sense, counted from 1.
+    fn parse(&self, line: &[u8]) -> Result<Customer, usize> {
+        let mut json = serde_json::Deserializer::from_slice(line);
+        let parsed = DynamicMessage::deserialize(self.descriptor.clone(), &mut json);
+        let parsed = parsed.map_err(|error| error.column())?;
+        json.end().map_err(|error| error.column())?;
+        parsed.transcode_to().map_err(|_| 1_usize)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dossier_kernel::Patch;
+
+    use super::*;
+
+    fn read(chunks: &[&str]) -> Vec<Row> {
+        let mut lines = NdjsonRows::new().expect("the contract");
+        let mut rows = Vec::new();
+        for chunk in chunks {
+            lines
+                .read(chunk.as_bytes(), &mut rows)
+                .expect("short lines");
+        }
+        lines.finish(&mut rows).expect("short lines");
+        rows
+    }
+
+    #[test]
+    fn lines_may_straddle_chunks() {
+        let rows = read(&[
+            "\u{feff}{\"type\":\"CUSTOMER_TYPE_PERSON\",\"displ",
+            "ayName\":\"王\"}\r\n\n{\"regionCode\":\"CN\"",
+            "}",
+        ]);
+        let numbers: Vec<u64> = rows.iter().map(|(row, _)| row.number).collect();
+        assert_eq!(numbers, [1, 2]);
+        assert!(matches!(&rows[0].0.draft.display_name, Patch::Set(name) if name.expose() == "王"));
+        assert_eq!(rows[1].0.draft.region_code, Patch::Set("CN".to_owned()));
+    }
+
+    #[test]
+    fn a_line_that_is_no_customer_is_one_wrong_row() {
+        let rows = read(&["{\"nosuch\":\"secret\"}\n[1]\n{\"name\":\"customers/x\"}\n{}"]);
+        let wrong: Vec<_> = rows
+            .iter()
+            .map(|(row, _)| {
+                row.draft
+                    .problems
+                    .as_slice()
+                    .iter()
+                    .map(|v| v.field.as_str())
+                    .collect::<Vec<_>>()
+            })
+            .collect();
+        assert_eq!(wrong, [vec![""], vec![""], vec!["name"], vec![]]);
+        assert!(!format!("{:?}", rows[0].0.draft.problems).contains("secret"));
+    }
+
+    #[test]
+    fn a_line_without_end_is_refused() {
+        let mut lines = NdjsonRows::new().expect("the contract");
+        let chunk = vec![b'a'; ROW_BYTES_MAX + 1];
+        assert!(lines.read(&chunk, &mut Vec::new()).is_err());
+    }
+}

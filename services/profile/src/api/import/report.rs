@@ -1,0 +1,103 @@
+//! What an import says while it runs.
+
+use dossier_kernel::Reason;
+use dossier_proto::common::v1::ErrorReason;
+use dossier_proto::profile::v1::import_customers_response::Part;
+use dossier_proto::profile::v1::{
+    ImportCustomersResponse, ImportProgress, ImportRowError, ImportSummary,
+};
+
+use super::origin::Origin;
+use crate::app::{BatchReport, RowError};
+
+/// Counts what became of the rows so far.
+#[derive(Default)]
+pub struct Tally {
+    summary: ImportSummary,
+}
+
+impl Tally {
+    /// What to say about one more batch: its errors, then how far the import is. `origins` has one
+    /// entry per row of the batch.
+    pub fn add(&mut self, report: BatchReport, origins: &[Origin]) -> Vec<ImportCustomersResponse> {
+        let BatchReport {
+            row_count,
+            created_count,
+            updated_count,
+            unchanged_count,
+            errors,
+            error_row_count,
+            cursor,
+        } = report;
+        let first = self.summary.row_count + 1;
+        let mut answers: Vec<_> = errors
+            .into_iter()
+            .map(|error| row_error(error, first, origins))
+            .collect();
+        self.summary.row_count += count(row_count);
+        self.summary.created_count += count(created_count);
+        self.summary.updated_count += count(updated_count);
+        self.summary.unchanged_count += count(unchanged_count);
+        self.summary.error_count += count(error_row_count);
+        if let Some(cursor) = cursor {
+            self.summary.cursor = cursor;
+        }
+        let ImportSummary {
+            row_count,
+            error_count,
+            ..
+        } = self.summary;
+        answers.push(answer(Part::Progress(ImportProgress {
+            row_count,
+            error_count,
+        })));
+        answers
+    }
+
+    pub fn summary(self) -> ImportCustomersResponse {
+        answer(Part::Summary(self.summary))
+    }
+}
+
+fn row_error(error: RowError, first: i64, origins: &[Origin]) -> ImportCustomersResponse {
+    let RowError {
+        row,
+        field,
+        reason,
+        message,
+    } = error;
+    let row = count(row);
+    let index = usize::try_from(row - first).unwrap_or(usize::MAX);
+    let column = match origins.get(index) {
+        Some(origin) if !field.is_empty() => origin.column_of(&field),
+        _ => field,
+    };
+    let reason = reason_of(reason).into();
+    answer(Part::RowError(ImportRowError {
+        row,
+        column,
+        reason,
+        message,
+    }))
+}
+
+/// Why a row can fail; everything else fails the import.
+const fn reason_of(reason: Reason) -> ErrorReason {
+    match reason {
+        Reason::InvalidArgument => ErrorReason::InvalidArgument,
+        Reason::IdentityConflict => ErrorReason::IdentityConflict,
+        Reason::FailedPrecondition => ErrorReason::FailedPrecondition,
+        Reason::AlreadyExists => ErrorReason::AlreadyExists,
+        Reason::LimitExceeded => ErrorReason::LimitExceeded,
+        Reason::NotFound => ErrorReason::NotFound,
+        _ => ErrorReason::Internal,
+    }
+}
+
+fn answer(part: Part) -> ImportCustomersResponse {
+    ImportCustomersResponse { part: Some(part) }
+}
+
+fn count(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

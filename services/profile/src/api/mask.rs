@@ -1,0 +1,176 @@
+//! Which fields of a message count.
+
+use std::collections::BTreeSet;
+
+use dossier_kernel::Patch;
+use prost_types::FieldMask;
+
+use crate::domain::{AttributePatch, AttributeValue, Many, Violations};
+
+/// Fields that can be changed.
+const FIELDS: [&str; 15] = [
+    "type",
+    "display_name",
+    "given_name",
+    "family_name",
+    "legal_name",
+    "gender",
+    "birth_date",
+    "region_code",
+    "language_code",
+    "time_zone",
+    "contact_points",
+    "external_ids",
+    "addresses",
+    "tags",
+    "attributes",
+];
+
+/// Output fields: in a mask they are ignored, as in a message (AIP-203).
+const OUTPUT_FIELDS: [&str; 7] = [
+    "name",
+    "uid",
+    "etag",
+    "create_time",
+    "update_time",
+    "delete_time",
+    "purge_time",
+];
+
+/// How a message is read as a draft.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mask {
+    /// Every field that is set; those of several values replace what was there.
+    Set,
+    /// Every field that is set; those of several values add to what was there.
+    Added,
+    /// These fields, set or not: one that is not is cleared.
+    Named(BTreeSet<String>),
+}
+
+impl Mask {
+    /// `unnamed` is how to read the message when there is no mask.
+    pub fn of(mask: Option<FieldMask>, unnamed: Self, problems: &mut Violations) -> Self {
+        let Some(FieldMask { paths }) = mask.filter(|mask| !mask.paths.is_empty()) else {
+            return unnamed;
+        };
+        let mut named = BTreeSet::new();
+        for path in paths {
+            let known = |path: &str| {
+                let attribute = path
+                    .strip_prefix("attributes.")
+                    .is_some_and(|id| !id.is_empty());
+                attribute || FIELDS.contains(&path)
+            };
+            match path.as_str() {
+                "*" => named.extend(FIELDS.map(str::to_owned)),
+                path if OUTPUT_FIELDS.contains(&path) => {}
+                path if known(path) => drop(named.insert(path.to_owned())),
+                _ => problems.add_to_request(
+                    "update_mask",
+                    format!(
+                        "names a field that is none of {}, attributes.{{id}}",
+                        FIELDS.join(", ")
+                    ),
+                ),
+            }
+        }
+        Self::Named(named)
+    }
+
+    pub fn one<T>(&self, field: &str, value: Option<T>) -> Patch<T> {
+        match self {
+            Self::Set | Self::Added => value.map_or(Patch::Absent, Patch::Set),
+            Self::Named(named) if named.contains(field) => value.map_or(Patch::Clear, Patch::Set),
+            Self::Named(_) => Patch::Absent,
+        }
+    }
+
+    pub fn many<T>(&self, field: &str, values: Vec<T>) -> Many<T> {
+        match self {
+            Self::Set | Self::Added if values.is_empty() => Many::Absent,
+            Self::Set => Many::Replace(values),
+            Self::Added => Many::Add(values),
+            Self::Named(named) if named.contains(field) => Many::Replace(values),
+            Self::Named(_) => Many::Absent,
+        }
+    }
+
+    /// Without a mask, attributes become so one by one and others stay.
+    pub fn attributes<V>(&self, values: V) -> AttributePatch
+    where
+        V: IntoIterator<Item = (String, Option<AttributeValue>)>,
+    {
+        let values = values.into_iter();
+        match self {
+            Self::Set | Self::Added => match values.collect() {
+                values if std::collections::BTreeMap::is_empty(&values) => AttributePatch::Absent,
+                values => AttributePatch::Change(values),
+            },
+            Self::Named(named) if named.contains("attributes") => {
+                let there = values.filter_map(|(id, value)| Some((id, value?)));
+                AttributePatch::Replace(there.collect())
+            }
+            Self::Named(named) => {
+                let ids = named
+                    .iter()
+                    .filter_map(|path| path.strip_prefix("attributes."));
+                let mut changes: std::collections::BTreeMap<_, _> =
+                    ids.map(|id| (id.to_owned(), None)).collect();
+                for (id, value) in values {
+                    if let Some(change) = changes.get_mut(&id) {
+                        *change = value;
+                    }
+                }
+                match changes.is_empty() {
+                    true => AttributePatch::Absent,
+                    false => AttributePatch::Change(changes),
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mask(paths: &[&str]) -> (Mask, bool) {
+        let mut problems = Violations::default();
+        let paths = paths.iter().map(|&path| path.to_owned()).collect();
+        let mask = Mask::of(Some(FieldMask { paths }), Mask::Set, &mut problems);
+        (mask, problems.is_empty())
+    }
+
+    #[test]
+    fn a_named_field_that_is_not_set_is_cleared() {
+        let (named, fine) = mask(&["region_code", "tags"]);
+        assert!(fine);
+        assert_eq!(named.one::<u8>("region_code", None), Patch::Clear);
+        assert_eq!(named.one("time_zone", Some(1)), Patch::Absent);
+        assert_eq!(named.many::<u8>("tags", vec![]), Many::Replace(vec![]));
+    }
+
+    #[test]
+    fn attributes_are_named_one_by_one_or_together() {
+        let value = |number| Some(AttributeValue::Int(number));
+        let values = || [("a".to_owned(), value(1)), ("b".to_owned(), None)];
+        let (some, _) = mask(&["attributes.a", "attributes.c"]);
+        let change =
+            AttributePatch::Change([("a".to_owned(), value(1)), ("c".to_owned(), None)].into());
+        assert_eq!(some.attributes(values()), change);
+        let (all, _) = mask(&["attributes"]);
+        let replace = AttributePatch::Replace([("a".to_owned(), AttributeValue::Int(1))].into());
+        assert_eq!(all.attributes(values()), replace);
+        let change = AttributePatch::Change(values().into());
+        assert_eq!(Mask::Set.attributes(values()), change);
+    }
+
+    #[test]
+    fn unknown_fields_are_refused_and_output_fields_ignored() {
+        assert!(!mask(&["nosuch"]).1);
+        assert!(!mask(&["attributes."]).1);
+        assert_eq!(mask(&["etag", "uid"]), (Mask::Named(BTreeSet::new()), true));
+        assert!(matches!(mask(&["*"]).0, Mask::Named(named) if named.len() == FIELDS.len()));
+    }
+}

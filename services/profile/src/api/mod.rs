@@ -1,0 +1,40 @@
+//! The gRPC face: decode, one call, encode. The only place that names generated types.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `customer_service`, `attribute_definition_service` | the handlers; each reads as a table of contents |
+//! | `request` | requests to commands |
+//! | `draft`, `mask` | what a message and its mask say about a customer |
+//! | `customer`, `value`, `attribute_definition` | the domain's values to messages and back |
+//! | `watch` | changes to messages |
+//! | `import` | files and rows to drafts, reports to messages |
+
+mod attribute_definition;
+mod attribute_definition_service;
+mod customer;
+mod customer_service;
+mod draft;
+mod import;
+mod mask;
+mod request;
+mod value;
+mod watch;
+
+use dossier_proto::profile::v1::attribute_definition_service_server::AttributeDefinitionServiceServer;
+use dossier_proto::profile::v1::customer_service_server::CustomerServiceServer;
+use dossier_rpc::configured;
+use tonic::service::Routes;
+
+use crate::app::Profile;
+
+/// Both services of profile.
+#[derive(Clone)]
+struct Api {
+    profile: Profile,
+}
+
+pub fn routes(profile: Profile) -> Routes {
+    let api = Api { profile };
+    Routes::new(configured!(CustomerServiceServer::new(api.clone())))
+        .add_service(configured!(AttributeDefinitionServiceServer::new(api)))
+}

@@ -1,0 +1,407 @@
+//! Requests to commands.
+
+use dossier_db::Once;
+use dossier_kernel::{CustomerId, Error, PageSize, Reason, Result, Violation};
+use dossier_proto::common::v1::CustomerKey;
+use dossier_proto::common::v1::customer_key::Key as WireKey;
+use dossier_proto::profile::v1 as wire;
+use prost::Message;
+use uuid::Uuid;
+
+use super::attribute_definition;
+use super::draft::{self, external_id};
+use super::mask::Mask;
+use crate::app::{BATCH_MAX, List, Mutation, Question, Update, Upsert};
+use crate::domain::{Draft, Key, Many, NewAttributeDefinition, Violations};
+
+const NAME_WORDS: &str = "must be customers/{customer} with a UUID";
+
+pub fn create(
+    request: wire::CreateCustomerRequest,
+) -> Result<(Option<CustomerId>, Draft, Mutation)> {
+    let mut problems = Violations::default();
+    let once = once(
+        &request.request_id,
+        "CustomerService/CreateCustomer",
+        &request,
+        &mut problems,
+    );
+    let wire::CreateCustomerRequest {
+        customer,
+        customer_id,
+        request_id: _,
+        validate_only,
+    } = request;
+    let id = match customer_id.is_empty() {
+        true => None,
+        false => uuid(&customer_id).or_else(|| {
+            problems.add_to_request("customer_id", "must be a UUID other than the nil UUID");
+            None
+        }),
+    };
+    let customer = unnamed(customer, &mut problems)?;
+    let draft = with(draft::decode(customer, &Mask::Set), problems);
+    Ok((
+        id.map(CustomerId),
+        draft,
+        Mutation {
+            once,
+            validate_only,
+        },
+    ))
+}
+
+pub fn update(request: wire::UpdateCustomerRequest) -> Result<(Update, Mutation)> {
+    let mut problems = Violations::default();
+    let once = once(
+        &request.request_id,
+        "CustomerService/UpdateCustomer",
+        &request,
+        &mut problems,
+    );
+    let wire::UpdateCustomerRequest {
+        customer,
+        update_mask,
+        allow_missing,
+        request_id: _,
+        validate_only,
+    } = request;
+    let customer = required(customer)?;
+    let id = customer_name("customer.name", &customer.name)?;
+    let etag = (!customer.etag.is_empty()).then(|| customer.etag.clone());
+    let mask = Mask::of(update_mask, Mask::Set, &mut problems);
+    // A mask says what to change; of a customer that is not there, everything is new.
+    let missing = allow_missing.then(|| {
+        with(
+            draft::decode(customer.clone(), &Mask::Set),
+            problems.clone(),
+        )
+    });
+    let draft = with(draft::decode(customer, &mask), problems);
+    Ok((
+        Update {
+            id,
+            draft,
+            etag,
+            missing,
+        },
+        Mutation {
+            once,
+            validate_only,
+        },
+    ))
+}
+
+pub fn upsert(request: wire::UpsertCustomerRequest) -> Result<(Upsert, Mutation)> {
+    let mut problems = Violations::default();
+    let once = once(
+        &request.request_id,
+        "CustomerService/UpsertCustomer",
+        &request,
+        &mut problems,
+    );
+    let wire::UpsertCustomerRequest {
+        customer,
+        update_mask,
+        request_id: _,
+        validate_only,
+    } = request;
+    let customer = unnamed(customer, &mut problems)?;
+    let update = match Mask::of(update_mask, Mask::Added, &mut problems) {
+        Mask::Added => None,
+        mask => Some(draft::decode(customer.clone(), &mask)),
+    };
+    let draft = with(draft::decode(customer, &Mask::Added), problems);
+    Ok((
+        Upsert { draft, update },
+        Mutation {
+            once,
+            validate_only,
+        },
+    ))
+}
+
+pub fn delete(
+    request: wire::DeleteCustomerRequest,
+) -> Result<(CustomerId, Option<String>, Mutation)> {
+    let mut problems = Violations::default();
+    let once = once(
+        &request.request_id,
+        "CustomerService/DeleteCustomer",
+        &request,
+        &mut problems,
+    );
+    let wire::DeleteCustomerRequest {
+        name,
+        etag,
+        request_id: _,
+    } = request;
+    let id = customer_name("name", &name)?;
+    problems.into_result()?;
+    let etag = (!etag.is_empty()).then_some(etag);
+    Ok((
+        id,
+        etag,
+        Mutation {
+            once,
+            validate_only: false,
+        },
+    ))
+}
+
+pub fn undelete(request: wire::UndeleteCustomerRequest) -> Result<(CustomerId, Mutation)> {
+    let mut problems = Violations::default();
+    let once = once(
+        &request.request_id,
+        "CustomerService/UndeleteCustomer",
+        &request,
+        &mut problems,
+    );
+    let wire::UndeleteCustomerRequest {
+        name,
+        request_id: _,
+    } = request;
+    let id = customer_name("name", &name)?;
+    problems.into_result()?;
+    Ok((
+        id,
+        Mutation {
+            once,
+            validate_only: false,
+        },
+    ))
+}
+
+pub fn add_tags(request: wire::AddTagsRequest) -> Result<(Update, Mutation)> {
+    let mut problems = Violations::default();
+    let once = once(
+        &request.request_id,
+        "CustomerService/AddTags",
+        &request,
+        &mut problems,
+    );
+    let wire::AddTagsRequest {
+        name,
+        tags,
+        request_id: _,
+    } = request;
+    tag(&name, Many::Add(tags), once, problems)
+}
+
+pub fn remove_tags(request: wire::RemoveTagsRequest) -> Result<(Update, Mutation)> {
+    let mut problems = Violations::default();
+    let once = once(
+        &request.request_id,
+        "CustomerService/RemoveTags",
+        &request,
+        &mut problems,
+    );
+    let wire::RemoveTagsRequest {
+        name,
+        tags,
+        request_id: _,
+    } = request;
+    tag(&name, Many::Remove(tags), once, problems)
+}
+
+fn tag(
+    name: &str,
+    tags: Many<String>,
+    once: Option<Once>,
+    mut problems: Violations,
+) -> Result<(Update, Mutation)> {
+    let id = customer_name("name", name)?;
+    if !(1..=200).contains(&tags.values().len()) {
+        problems.add_to_request("tags", "must have 1 to 200 tags");
+    }
+    let draft = Draft {
+        tags,
+        problems,
+        ..Draft::default()
+    };
+    let update = Update {
+        id,
+        draft,
+        etag: None,
+        missing: None,
+    };
+    Ok((
+        update,
+        Mutation {
+            once,
+            validate_only: false,
+        },
+    ))
+}
+
+pub fn list(request: wire::ListCustomersRequest) -> Result<List> {
+    let wire::ListCustomersRequest {
+        page_size,
+        page_token,
+        filter,
+        order_by,
+        show_deleted,
+    } = request;
+    let page_size = PageSize::from_request(page_size)?;
+    Ok(List {
+        filter,
+        order_by,
+        show_deleted,
+        page_size,
+        page_token,
+    })
+}
+
+/// An identifier that cannot be read is nobody's: a miss, not an error, so that one bad value does
+/// not hide the answers about the others.
+pub fn lookup(request: wire::LookupCustomersRequest) -> Result<Vec<Question>> {
+    let wire::LookupCustomersRequest { keys, names } = request;
+    limit(keys.len() + names.len(), "keys")?;
+    let mut problems = Violations::default();
+    let mut questions = Vec::with_capacity(keys.len() + names.len());
+    for (index, key) in keys.into_iter().enumerate() {
+        let CustomerKey { key, region_code } = key;
+        let region = (!region_code.is_empty()).then_some(region_code.as_str());
+        let key = match key {
+            Some(WireKey::Email(email)) => Key::email(&email).ok(),
+            Some(WireKey::Phone(phone)) => Key::phone(&phone, region).ok(),
+            Some(WireKey::ExternalId(id)) => {
+                Key::external_id(external_id(id), "", &mut Violations::default())
+            }
+            None => {
+                let words = "must be an email, a phone or an external_id";
+                problems.add_to_request(format!("keys[{index}]"), words);
+                None
+            }
+        };
+        questions.push(key.map_or(Question::Nobody, Question::Key));
+    }
+    for (index, name) in names.iter().enumerate() {
+        match CustomerId::from_name(name) {
+            Some(id) => questions.push(Question::Name(id)),
+            None => problems.add_to_request(format!("names[{index}]"), NAME_WORDS),
+        }
+    }
+    problems.into_result()?;
+    Ok(questions)
+}
+
+pub fn create_definition(
+    request: wire::CreateAttributeDefinitionRequest,
+) -> Result<(NewAttributeDefinition, Option<Once>)> {
+    let mut problems = Violations::default();
+    let method = "AttributeDefinitionService/CreateAttributeDefinition";
+    let once = once(&request.request_id, method, &request, &mut problems);
+    let wire::CreateAttributeDefinitionRequest {
+        attribute_definition,
+        attribute_definition_id,
+        request_id: _,
+    } = request;
+    let definition = attribute_definition.unwrap_or_default();
+    if !definition.name.is_empty() {
+        problems.add_to_request(
+            "attribute_definition.name",
+            "must be empty; the id goes into attribute_definition_id",
+        );
+    }
+    problems.into_result()?;
+    Ok((
+        attribute_definition::decode(attribute_definition_id, definition),
+        once,
+    ))
+}
+
+pub fn deprecate_definition(
+    request: wire::DeprecateAttributeDefinitionRequest,
+) -> Result<(String, Option<Once>)> {
+    let mut problems = Violations::default();
+    let method = "AttributeDefinitionService/DeprecateAttributeDefinition";
+    let once = once(&request.request_id, method, &request, &mut problems);
+    let id = definition_name(&request.name)?;
+    problems.into_result()?;
+    Ok((id, once))
+}
+
+pub fn definition_name(name: &str) -> Result<String> {
+    let id = name
+        .strip_prefix("attributeDefinitions/")
+        .filter(|id| !id.is_empty());
+    let words = "must be attributeDefinitions/{attribute_definition}";
+    id.map(str::to_owned).ok_or_else(|| invalid("name", words))
+}
+
+pub fn customer_name(field: &str, name: &str) -> Result<CustomerId> {
+    CustomerId::from_name(name).ok_or_else(|| invalid(field, NAME_WORDS))
+}
+
+pub fn customer_names(field: &str, names: &[String]) -> Result<Vec<CustomerId>> {
+    limit(names.len(), field)?;
+    let mut problems = Violations::default();
+    let mut ids = Vec::with_capacity(names.len());
+    for (index, name) in names.iter().enumerate() {
+        match CustomerId::from_name(name) {
+            Some(id) => ids.push(id),
+            None => problems.add_to_request(format!("{field}[{index}]"), NAME_WORDS),
+        }
+    }
+    problems.into_result()?;
+    Ok(ids)
+}
+
+fn invalid(field: &str, words: &str) -> Error {
+    Error::invalid(vec![Violation::new(field, words)])
+}
+
+fn limit(count: usize, field: &str) -> Result<()> {
+    if count <= BATCH_MAX {
+        return Ok(());
+    }
+    let message = format!("{field} must not be more than {BATCH_MAX} in one call; split the call.");
+    Err(Error::new(Reason::LimitExceeded, message).with("limit", BATCH_MAX.to_string()))
+}
+
+fn uuid(text: &str) -> Option<Uuid> {
+    Uuid::try_parse(text).ok().filter(|id| !id.is_nil())
+}
+
+fn required(customer: Option<wire::Customer>) -> Result<wire::Customer> {
+    customer.ok_or_else(|| invalid("customer", "is required"))
+}
+
+/// A customer whose name is the store's to give.
+fn unnamed(customer: Option<wire::Customer>, problems: &mut Violations) -> Result<wire::Customer> {
+    let customer = required(customer)?;
+    if !customer.name.is_empty() {
+        problems.add_to_request(
+            "customer.name",
+            "must be empty; the id goes into customer_id",
+        );
+    }
+    Ok(customer)
+}
+
+fn with(mut draft: Draft, problems: Violations) -> Draft {
+    draft.problems.append(problems);
+    draft
+}
+
+/// The same message in the same bytes: maps are ordered.
+fn once<M: Message>(
+    request_id: &str,
+    method: &'static str,
+    request: &M,
+    problems: &mut Violations,
+) -> Option<Once> {
+    if request_id.is_empty() {
+        return None;
+    }
+    match Once::new(request_id, method, &request.encode_to_vec()) {
+        Ok(once) => once,
+        Err(error) => {
+            for violation in error.violations() {
+                problems.add_to_request(&violation.field, &violation.description);
+            }
+            None
+        }
+    }
+}

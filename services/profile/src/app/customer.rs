@@ -1,0 +1,243 @@
+//! One customer: create, get, update, delete, bring back.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use dossier_cache::{Loaded, MAX_TTL};
+use dossier_kernel::{Ctx, CustomerId, Result};
+
+use super::unit::{Done, Edit, Saved, Unit};
+use super::{Mutation, Profile, cache_key};
+use crate::domain::{Customer, Definitions, Draft, Violations};
+use crate::error::Error;
+use crate::store::{self, ChangeKind, SealedCustomer};
+
+/// How long a row is cached; its owner announces every change.
+const CACHED_FOR: Duration = MAX_TTL;
+
+/// The most customers of one batch.
+pub const BATCH_MAX: usize = 500;
+
+/// What is to become of a customer.
+pub struct Update {
+    pub id: CustomerId,
+    pub draft: Draft,
+    /// What the caller believes to be current; `None` accepts anything.
+    pub etag: Option<String>,
+    /// What to create under the id when there is none; without it that is NOT_FOUND.
+    pub missing: Option<Draft>,
+}
+
+impl Profile {
+    /// ALREADY_EXISTS when the id or an external id is taken.
+    pub async fn create_customer(
+        &self,
+        ctx: &Ctx,
+        id: Option<CustomerId>,
+        draft: Draft,
+        mutation: Mutation,
+    ) -> Result<Done> {
+        let definitions = self
+            .definitions(&ctx.tenant, !draft.attributes.is_absent())
+            .await?;
+        let id = id.unwrap_or_else(CustomerId::generate);
+        self.mutate(ctx, mutation, move |unit| {
+            Box::pin(async move {
+                let customer = make(&unit, id, draft, &definitions)?;
+                unit.create_one(customer).await
+            })
+        })
+        .await
+    }
+
+    /// Answers from the cache where it can: then no database is asked.
+    pub async fn get_customer(&self, ctx: &Ctx, id: CustomerId) -> Result<Customer> {
+        let load = || async {
+            let row = store::customer::find(self.0.db.reader(), &ctx.tenant, id).await?;
+            row.map(|row| {
+                Ok(Loaded {
+                    version: row.revision,
+                    value: row.to_bytes()?.into(),
+                })
+            })
+            .transpose()
+        };
+        let key = cache_key(&ctx.tenant, id);
+        let bytes = self.0.cache.get_or_load(&key, CACHED_FOR, load).await?;
+        let bytes = bytes.ok_or(Error::NoCustomer(id))?;
+        self.open(&ctx.tenant, SealedCustomer::from_bytes(&bytes)?)
+            .await
+    }
+
+    /// In the order of `ids`; NOT_FOUND when one of them is missing.
+    pub async fn batch_get_customers(
+        &self,
+        ctx: &Ctx,
+        ids: &[CustomerId],
+    ) -> Result<Vec<Customer>> {
+        let rows = store::customer::find_many(self.0.db.reader(), &ctx.tenant, ids).await?;
+        let found = self.open_all(&ctx.tenant, rows).await?;
+        let by_id: HashMap<CustomerId, Customer> = found
+            .into_iter()
+            .map(|customer| (customer.id, customer))
+            .collect();
+        ids.iter()
+            .map(|id| {
+                by_id
+                    .get(id)
+                    .cloned()
+                    .ok_or_else(|| Error::NoCustomer(*id).into())
+            })
+            .collect()
+    }
+
+    /// Changes what the draft names. Without an etag, writers of different fields do not disturb
+    /// each other: the row is locked, read and changed in one transaction.
+    pub async fn update_customer(
+        &self,
+        ctx: &Ctx,
+        update: Update,
+        mutation: Mutation,
+    ) -> Result<Done> {
+        let drafts = [Some(&update.draft), update.missing.as_ref()];
+        let needed = drafts
+            .iter()
+            .flatten()
+            .any(|draft| !draft.attributes.is_absent());
+        let definitions = self.definitions(&ctx.tenant, needed).await?;
+        self.mutate(ctx, mutation, move |unit| {
+            Box::pin(async move {
+                let Update {
+                    id,
+                    draft,
+                    etag,
+                    missing,
+                } = update;
+                let Some((row, before)) = unit.lock(&[id]).await?.pop() else {
+                    // An etag says that the caller has seen the customer.
+                    let missing = missing.filter(|_| etag.is_none());
+                    let draft = missing.ok_or(Error::NoCustomer(id))?;
+                    let customer = make(&unit, id, draft, &definitions)?;
+                    return unit.create_one(customer).await;
+                };
+                if before.delete_time.is_some() {
+                    return Err(Error::Deleted(id).into());
+                }
+                let mut violations = Violations::default();
+                let region = before.region_code.as_deref();
+                let draft = draft.check(region, unit.now, &mut violations);
+                let mut after = before.clone();
+                let changed = after.apply(draft, &definitions, unit.now, &mut violations);
+                match etag {
+                    Some(etag) if etag != before.etag() => {
+                        let fields = changed.unwrap_or_default();
+                        return Err(Error::EtagMismatch {
+                            current: before.etag(),
+                            fields,
+                        }
+                        .into());
+                    }
+                    Some(_) | None => violations.under("customer").into_result()?,
+                }
+                match changed.unwrap_or_default() {
+                    changed if changed.is_empty() => Ok(Saved::unchanged(row, before)),
+                    changed => {
+                        let kind = ChangeKind::Updated;
+                        unit.replace_one(Edit {
+                            before,
+                            after,
+                            kind,
+                            changed,
+                        })
+                        .await
+                    }
+                }
+            })
+        })
+        .await
+    }
+
+    /// Deletes softly; deleting a deleted customer changes nothing.
+    pub async fn delete_customer(
+        &self,
+        ctx: &Ctx,
+        id: CustomerId,
+        etag: Option<String>,
+        mutation: Mutation,
+    ) -> Result<Done> {
+        self.mutate(ctx, mutation, move |unit| {
+            Box::pin(async move {
+                let (row, before) = known(&unit, id).await?;
+                let mut after = before.clone();
+                if !after.delete(unit.now) {
+                    return Ok(Saved::unchanged(row, before));
+                }
+                if etag.is_some_and(|etag| etag != before.etag()) {
+                    let current = before.etag();
+                    return Err(Error::EtagMismatch {
+                        current,
+                        fields: Vec::new(),
+                    }
+                    .into());
+                }
+                let (kind, changed) = (ChangeKind::Deleted, Vec::new());
+                unit.replace_one(Edit {
+                    before,
+                    after,
+                    kind,
+                    changed,
+                })
+                .await
+            })
+        })
+        .await
+    }
+
+    /// FAILED_PRECONDITION when the customer is not deleted.
+    pub async fn undelete_customer(
+        &self,
+        ctx: &Ctx,
+        id: CustomerId,
+        mutation: Mutation,
+    ) -> Result<Done> {
+        self.mutate(ctx, mutation, move |unit| {
+            Box::pin(async move {
+                let (_, before) = known(&unit, id).await?;
+                let mut after = before.clone();
+                if !after.undelete(unit.now) {
+                    return Err(Error::NotDeleted(id).into());
+                }
+                let (kind, changed) = (ChangeKind::Undeleted, Vec::new());
+                unit.replace_one(Edit {
+                    before,
+                    after,
+                    kind,
+                    changed,
+                })
+                .await
+            })
+        })
+        .await
+    }
+}
+
+async fn known(unit: &Unit<'_>, id: CustomerId) -> Result<(SealedCustomer, Customer)> {
+    unit.lock(&[id])
+        .await?
+        .pop()
+        .ok_or_else(|| Error::NoCustomer(id).into())
+}
+
+fn make(
+    unit: &Unit<'_>,
+    id: CustomerId,
+    draft: Draft,
+    definitions: &Definitions,
+) -> Result<Customer> {
+    let mut violations = Violations::default();
+    let draft = draft.check(None, unit.now, &mut violations);
+    let customer = Customer::create(id, draft, definitions, unit.now, &mut violations);
+    violations.under("customer").into_result()?;
+    // Without violations there is a customer.
+    customer.ok_or_else(|| Error::NoCustomer(id).into())
+}

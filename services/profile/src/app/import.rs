@@ -1,0 +1,252 @@
+//! Imports: rows in batches, each batch one transaction.
+
+use std::time::Duration;
+
+use dossier_feed::Cursor;
+use dossier_kernel::{Ctx, CustomerId, Error as Failure, Reason, Result};
+
+use super::Profile;
+use super::unit::{Effect, Unit};
+use super::upsert::{Candidate, Decisive, Problem, Settlement, is_race};
+use crate::domain::{CustomerType, Definitions, Draft, Violations};
+
+/// The most rows of one transaction.
+pub const BATCH_ROWS_MAX: usize = 500;
+
+const ATTEMPTS: u32 = 6;
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// A row as it was read.
+#[derive(Debug)]
+pub struct ImportRow {
+    /// Counted from 1, without the header.
+    pub number: u64,
+    pub draft: Draft,
+    /// What a new customer is, where the row does not say.
+    pub kind_default: Option<CustomerType>,
+}
+
+/// Why a row was not imported.
+#[derive(Debug, PartialEq, Eq)]
+pub struct RowError {
+    pub row: u64,
+    /// The path of the field in the customer; empty when the row as a whole is wrong.
+    pub field: String,
+    pub reason: Reason,
+    pub message: String,
+}
+
+/// Rows that were checked on their own.
+pub struct Batch {
+    rows: Vec<(u64, Candidate)>,
+    errors: Vec<RowError>,
+    count: u64,
+}
+
+/// What became of a batch.
+#[derive(Debug, Default)]
+pub struct BatchReport {
+    pub row_count: u64,
+    pub created_count: u64,
+    pub updated_count: u64,
+    pub unchanged_count: u64,
+    /// In the order of the rows; a row with several faults has several.
+    pub errors: Vec<RowError>,
+    pub error_row_count: u64,
+    pub cursor: Option<String>,
+}
+
+impl Profile {
+    /// Checks rows on their own: everything that needs no transaction. `region` reads phone
+    /// numbers where a row has no region.
+    pub async fn prepare_import(
+        &self,
+        ctx: &Ctx,
+        rows: Vec<ImportRow>,
+        region: Option<&str>,
+    ) -> Result<Batch> {
+        let now = self.0.clock.now();
+        // Makes the tenant's key where there is none: inside the transaction it could not.
+        self.0.vault.blind_index(&ctx.tenant, "", "").await?;
+        let mut batch = Batch {
+            count: rows.len() as u64,
+            rows: Vec::with_capacity(rows.len()),
+            errors: vec![],
+        };
+        for row in rows {
+            let ImportRow {
+                number,
+                draft,
+                kind_default,
+            } = row;
+            let mut violations = Violations::default();
+            let draft = draft.check(region, now, &mut violations);
+            if !violations.is_empty() {
+                batch.errors.extend(row_errors(number, &violations));
+                continue;
+            }
+            let keys = self.blind(&ctx.tenant, &draft.keys()).await?;
+            batch.rows.push((
+                number,
+                Candidate {
+                    draft,
+                    update: None,
+                    kind_default,
+                    keys,
+                },
+            ));
+        }
+        Ok(batch)
+    }
+
+    /// Writes a batch, or in a dry run does everything but keep it. Rows that fail do not hold up
+    /// the others.
+    pub async fn import_batch(
+        &self,
+        ctx: &Ctx,
+        batch: Batch,
+        dry_run: bool,
+    ) -> Result<BatchReport> {
+        let needed = batch.rows.iter().any(|(_, row)| row.draft.has_attributes());
+        let definitions = self.definitions(&ctx.tenant, needed).await?;
+        let Batch {
+            rows,
+            errors,
+            count,
+        } = batch;
+        let mut pause = PAUSE;
+        for _ in 1..ATTEMPTS {
+            match self
+                .write_rows(ctx, rows.clone(), definitions.clone(), dry_run)
+                .await
+            {
+                // Another writer was in the way: nothing was kept, and the next look sees it.
+                Err(error) if is_race(&error) || error.reason() == Reason::Unavailable => {
+                    tokio::time::sleep(pause).await;
+                    pause *= 2;
+                }
+                written => return Ok(report(written?, errors, count)),
+            }
+        }
+        let written = self.write_rows(ctx, rows, definitions, dry_run).await?;
+        Ok(report(written, errors, count))
+    }
+
+    async fn write_rows(
+        &self,
+        ctx: &Ctx,
+        rows: Vec<(u64, Candidate)>,
+        definitions: Definitions,
+        dry_run: bool,
+    ) -> Result<Written> {
+        let (sender, mut receiver) = tokio::sync::oneshot::channel();
+        let (profile, tenant) = (self.clone(), ctx.tenant.clone());
+        let done = self
+            .0
+            .db
+            .write(ctx, move |tx| {
+                Box::pin(async move {
+                    let now = profile.0.clock.now();
+                    let unit = Unit {
+                        tx,
+                        profile,
+                        tenant,
+                        now,
+                    };
+                    let written = write(&unit, rows, &definitions).await?;
+                    if dry_run {
+                        let _ = sender.send(written);
+                        return Err(Failure::new(Reason::Cancelled, "A dry run is not kept."));
+                    }
+                    Ok(written)
+                })
+            })
+            .await;
+        if let Ok(rehearsed) = receiver.try_recv() {
+            return Ok(rehearsed);
+        }
+        let done = done?;
+        let cursor = Cursor::of(&done.positions).map(|cursor| cursor.to_string());
+        for (id, revision) in &done.value.revisions {
+            self.tell_cache(ctx, *id, *revision).await;
+        }
+        Ok(Written {
+            cursor,
+            ..done.value
+        })
+    }
+}
+
+struct Written {
+    effects: Vec<Effect>,
+    errors: Vec<RowError>,
+    /// Of customers that were there before: new ones are in no cache.
+    revisions: Vec<(CustomerId, i64)>,
+    cursor: Option<String>,
+}
+
+async fn write(
+    unit: &Unit<'_>,
+    rows: Vec<(u64, Candidate)>,
+    definitions: &Definitions,
+) -> Result<Written> {
+    let (numbers, rows): (Vec<u64>, Vec<Candidate>) = rows.into_iter().unzip();
+    let mut batch = Settlement::load(unit, &rows, Decisive::ExternalIds).await?;
+    let mut effects = Vec::with_capacity(rows.len());
+    let mut errors = Vec::new();
+    for (number, row) in numbers.into_iter().zip(rows) {
+        match batch.settle(unit, row, definitions) {
+            Ok((_, effect)) => effects.push(effect),
+            Err(Problem::Violations(violations)) => {
+                errors.extend(row_errors(number, &violations));
+            }
+            Err(Problem::Refused(error)) => errors.push(RowError {
+                row: number,
+                field: String::new(),
+                reason: error.reason(),
+                message: error.to_string(),
+            }),
+        }
+    }
+    let saved = batch.save(unit).await?;
+    let known = saved.iter().filter(|row| row.revision > 1);
+    let revisions = known
+        .map(|row| (CustomerId(row.id), row.revision))
+        .collect();
+    Ok(Written {
+        effects,
+        errors,
+        revisions,
+        cursor: None,
+    })
+}
+
+fn row_errors(row: u64, violations: &Violations) -> impl Iterator<Item = RowError> {
+    violations.as_slice().iter().map(move |violation| RowError {
+        row,
+        field: violation.field.clone(),
+        reason: Reason::InvalidArgument,
+        message: violation.description.clone(),
+    })
+}
+
+fn report(written: Written, mut errors: Vec<RowError>, count: u64) -> BatchReport {
+    let Written {
+        effects,
+        errors: refused,
+        revisions: _,
+        cursor,
+    } = written;
+    errors.extend(refused);
+    errors.sort_by_key(|error| error.row);
+    let counted = |wanted| effects.iter().filter(|effect| **effect == wanted).count() as u64;
+    BatchReport {
+        row_count: count,
+        created_count: counted(Effect::Created),
+        updated_count: counted(Effect::Updated),
+        unchanged_count: counted(Effect::Unchanged),
+        error_row_count: count - effects.len() as u64,
+        errors,
+        cursor,
+    }
+}

@@ -1,0 +1,77 @@
+//! Who has an identifier.
+
+use std::collections::HashMap;
+
+use dossier_kernel::{Ctx, CustomerId, Result};
+
+use super::Profile;
+use crate::domain::Key;
+use crate::store::{self, customer_key};
+
+/// Something a customer may be known by.
+pub enum Question {
+    Key(Key),
+    Name(CustomerId),
+    /// What cannot be an identifier and so is nobody's.
+    Nobody,
+}
+
+/// Who one identifier belongs to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lookup {
+    /// Where several customers share it, the one that was made first.
+    pub customer: Option<CustomerId>,
+    /// How many live customers have it.
+    pub count: u32,
+}
+
+impl Profile {
+    /// One answer per question, in their order; deleted customers are not found.
+    pub async fn lookup_customers(
+        &self,
+        ctx: &Ctx,
+        questions: Vec<Question>,
+    ) -> Result<Vec<Lookup>> {
+        let reader = self.0.db.reader();
+        let mut answers = vec![Lookup::default(); questions.len()];
+        let (mut keys, mut names) = (Vec::new(), Vec::new());
+        let (mut of_keys, mut of_names) = (Vec::new(), Vec::new());
+        for (index, question) in questions.into_iter().enumerate() {
+            match question {
+                Question::Key(key) => {
+                    keys.push(key);
+                    of_keys.push(index);
+                }
+                Question::Name(id) => {
+                    names.push(id);
+                    of_names.push(index);
+                }
+                Question::Nobody => {}
+            }
+        }
+
+        let blind = self.blind(&ctx.tenant, &keys).await?;
+        let holders = customer_key::holders(reader, &ctx.tenant, &blind).await?;
+        let mut found: HashMap<_, Lookup> = HashMap::with_capacity(holders.len());
+        for holder in holders.into_iter().filter(|holder| !holder.deleted) {
+            let entry = found.entry(holder.key).or_default();
+            // Holders come in the order in which they were made.
+            entry.customer.get_or_insert(holder.customer);
+            entry.count += 1;
+        }
+        for (key, index) in blind.iter().zip(of_keys) {
+            answers[index] = found.get(key).copied().unwrap_or_default();
+        }
+
+        let live = store::customer::live(reader, &ctx.tenant, &names).await?;
+        for (id, index) in names.into_iter().zip(of_names) {
+            if live.contains(&id) {
+                answers[index] = Lookup {
+                    customer: Some(id),
+                    count: 1,
+                };
+            }
+        }
+        Ok(answers)
+    }
+}

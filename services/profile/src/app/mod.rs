@@ -1,0 +1,151 @@
+//! The use cases: load, decide (domain), save and stage the change, in one transaction.
+
+mod attribute_definition;
+mod customer;
+mod import;
+mod list;
+mod lookup;
+mod purge;
+mod unit;
+mod upsert;
+mod watch;
+
+use std::sync::Arc;
+
+use dossier_cache::{Cache, Key};
+use dossier_db::{Committed, Db};
+use dossier_feed::{Cursor, Feed};
+use dossier_kernel::{Clock, Ctx, CustomerId, Result, TenantId};
+use dossier_vault::Vault;
+use tokio_util::sync::CancellationToken;
+
+use crate::domain::{Customer, Definitions};
+use crate::error::Error;
+use crate::store::{self, SealedCustomer};
+
+pub use customer::{BATCH_MAX, Update};
+pub use import::{BATCH_ROWS_MAX, Batch, BatchReport, ImportRow, RowError};
+pub use list::List;
+pub use lookup::{Lookup, Question};
+pub use unit::{Done, Effect};
+pub use upsert::Upsert;
+pub use watch::Watched;
+
+/// Everything profile can do. Cheap to clone.
+#[derive(Clone)]
+pub struct Profile(Arc<Inner>);
+
+struct Inner {
+    db: Db,
+    feed: Feed,
+    vault: Vault,
+    cache: Cache,
+    clock: Clock,
+    stop: CancellationToken,
+}
+
+/// What the use cases stand on.
+pub struct Parts {
+    pub db: Db,
+    pub feed: Feed,
+    pub vault: Vault,
+    pub cache: Cache,
+    pub clock: Clock,
+    pub stop: CancellationToken,
+}
+
+/// How a mutation is to be run.
+#[derive(Default)]
+pub struct Mutation {
+    /// With it, the same request has one effect and one answer.
+    pub once: Option<dossier_db::Once>,
+    /// Everything as ever, and nothing kept.
+    pub validate_only: bool,
+}
+
+impl Profile {
+    pub fn new(parts: Parts) -> Self {
+        let Parts {
+            db,
+            feed,
+            vault,
+            cache,
+            clock,
+            stop,
+        } = parts;
+        Self(Arc::new(Inner {
+            db,
+            feed,
+            vault,
+            cache,
+            clock,
+            stop,
+        }))
+    }
+
+    /// Cancelled when the process begins to stop.
+    pub fn stop(&self) -> &CancellationToken {
+        &self.0.stop
+    }
+
+    /// The tenant's own fields, all of them.
+    pub async fn attribute_definitions(&self, ctx: &Ctx) -> Result<Definitions> {
+        self.definitions(&ctx.tenant, true).await
+    }
+
+    /// The tenant's own fields, where a draft needs them.
+    async fn definitions(&self, tenant: &TenantId, needed: bool) -> Result<Definitions> {
+        if !needed {
+            return Ok(Definitions::new());
+        }
+        store::attribute_definition::all(self.0.db.reader(), tenant).await
+    }
+
+    async fn open(&self, tenant: &TenantId, row: SealedCustomer) -> Result<Customer> {
+        let id = CustomerId(row.id);
+        let mut keys = self.0.vault.keys(self.0.db.reader(), tenant, &[id]).await?;
+        let key = keys.remove(&id).ok_or_else(|| keyless(id))?;
+        store::open(row, &key)
+    }
+
+    /// In the order of `rows`.
+    async fn open_all(
+        &self,
+        tenant: &TenantId,
+        rows: Vec<SealedCustomer>,
+    ) -> Result<Vec<Customer>> {
+        let ids: Vec<CustomerId> = rows.iter().map(|row| CustomerId(row.id)).collect();
+        let keys = self.0.vault.keys(self.0.db.reader(), tenant, &ids).await?;
+        rows.into_iter()
+            .map(|row| {
+                let id = CustomerId(row.id);
+                store::open(row, keys.get(&id).ok_or_else(|| keyless(id))?)
+            })
+            .collect()
+    }
+
+    /// The cursor that covers a mutation; `None` where nothing was published.
+    async fn cursor_of<T>(&self, done: &Committed<T>) -> Result<Option<String>> {
+        if done.replayed {
+            return Ok(Some(self.0.feed.head().await?.to_string()));
+        }
+        Ok(Cursor::of(&done.positions).map(|cursor| cursor.to_string()))
+    }
+
+    /// After the commit: what is cached of the customer is stale.
+    async fn tell_cache(&self, ctx: &Ctx, id: CustomerId, revision: i64) {
+        self.0
+            .cache
+            .supersede(&cache_key(&ctx.tenant, id), revision)
+            .await;
+    }
+}
+
+fn cache_key(tenant: &TenantId, id: CustomerId) -> Key {
+    Key::new(tenant, "profile.customer", id)
+}
+
+/// A row whose key is gone is what an erasure leaves in an old backup.
+fn keyless(id: CustomerId) -> dossier_kernel::Error {
+    Error::unreadable("customer", format!("no key for {}", id.to_name())).into()
+}

@@ -1,0 +1,273 @@
+//! One transaction that changes customers.
+
+use std::sync::{Arc, OnceLock};
+
+use dossier_db::{Change, Tx};
+use dossier_kernel::{Ctx, CustomerId, Error as Failure, Reason, Result, TenantId, Timestamp};
+use futures::future::BoxFuture;
+use serde::{Deserialize, Serialize};
+
+use super::{Mutation, Profile, keyless};
+use crate::domain::{Customer, Key, Outline};
+use crate::store::customer_key::BlindKey;
+use crate::store::save::{Creation, Difference, Replacement};
+use crate::store::{self, ChangeBody, ChangeKind, SealedCustomer};
+
+/// What a mutation did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Effect {
+    Created,
+    Updated,
+    Unchanged,
+}
+
+/// A customer after a mutation.
+#[derive(Debug)]
+pub struct Done {
+    pub customer: Customer,
+    pub effect: Effect,
+    /// Covers the change on the feed.
+    pub cursor: Option<String>,
+}
+
+/// What is remembered of a mutation with a `request_id`: the sealed row, so that a repeat gets the
+/// same answer and the table of outcomes holds no plain text.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Receipt {
+    row: SealedCustomer,
+    effect: Effect,
+}
+
+/// What work hands back: the receipt, and the customer in the clear for this answer.
+pub(super) struct Saved {
+    pub receipt: Receipt,
+    pub customer: Customer,
+}
+
+/// A customer before and after, and what the feed says about it.
+pub(super) struct Edit {
+    pub before: Customer,
+    pub after: Customer,
+    pub kind: ChangeKind,
+    /// The contract's names of the fields that changed, for updates.
+    pub changed: Vec<String>,
+}
+
+/// The open transaction with what work needs beside it.
+pub(super) struct Unit<'t> {
+    pub tx: &'t Tx,
+    pub profile: Profile,
+    pub tenant: TenantId,
+    pub now: Timestamp,
+}
+
+impl Profile {
+    /// Runs `work` in one transaction. In a rehearsal (`validate_only`) everything happens, the
+    /// store's own objections included, and is rolled back.
+    pub(super) async fn mutate<F>(&self, ctx: &Ctx, mutation: Mutation, work: F) -> Result<Done>
+    where
+        F: for<'t> FnOnce(Unit<'t>) -> BoxFuture<'t, Result<Saved>> + Send + 'static,
+    {
+        let Mutation {
+            once,
+            validate_only,
+        } = mutation;
+        // Makes the tenant's key where there is none: inside the transaction it could not.
+        self.0.vault.blind_index(&ctx.tenant, "", "").await?;
+        let plain = Arc::new(OnceLock::new());
+        let (keep, profile, tenant) = (Arc::clone(&plain), self.clone(), ctx.tenant.clone());
+        let written = self
+            .0
+            .db
+            .write_once(ctx, once.filter(|_| !validate_only), move |tx| {
+                Box::pin(async move {
+                    let now = profile.0.clock.now();
+                    let Saved { receipt, customer } = work(Unit {
+                        tx,
+                        profile,
+                        tenant,
+                        now,
+                    })
+                    .await?;
+                    let effect = receipt.effect;
+                    let _ = keep.set((customer, effect));
+                    match validate_only {
+                        true => Err(Failure::new(Reason::Cancelled, "A rehearsal is not kept.")),
+                        false => Ok(receipt),
+                    }
+                })
+            })
+            .await;
+        let plain = Arc::into_inner(plain).and_then(OnceLock::into_inner);
+        if let (true, Some((customer, effect))) = (validate_only, &plain) {
+            return Ok(Done {
+                customer: customer.clone(),
+                effect: *effect,
+                cursor: None,
+            });
+        }
+        let done = written?;
+        let cursor = self.cursor_of(&done).await?;
+        let Receipt { row, effect } = done.value;
+        if effect != Effect::Unchanged {
+            self.tell_cache(ctx, CustomerId(row.id), row.revision).await;
+        }
+        let customer = match plain {
+            Some((customer, _)) => customer,
+            None => self.open(&ctx.tenant, row).await?,
+        };
+        Ok(Done {
+            customer,
+            effect,
+            cursor,
+        })
+    }
+
+    /// The blind indexes of identifiers, in their order.
+    pub(super) async fn blind(&self, tenant: &TenantId, keys: &[Key]) -> Result<Vec<BlindKey>> {
+        let mut blind = Vec::with_capacity(keys.len());
+        for key in keys {
+            let text = key.text.expose();
+            let hash = self
+                .0
+                .vault
+                .blind_index(tenant, key.kind.as_str(), text)
+                .await?;
+            blind.push(BlindKey {
+                kind: key.kind,
+                hash,
+            });
+        }
+        Ok(blind)
+    }
+}
+
+impl Unit<'_> {
+    /// Reads customers that are about to be changed, in no order; nobody else changes them before
+    /// this transaction ends.
+    pub async fn lock(&self, ids: &[CustomerId]) -> Result<Vec<(SealedCustomer, Customer)>> {
+        let rows = store::customer::lock(self.tx.conn(), &self.tenant, ids).await?;
+        let keys = self
+            .profile
+            .0
+            .vault
+            .keys(self.tx.conn(), &self.tenant, ids)
+            .await?;
+        rows.into_iter()
+            .map(|row| {
+                let id = CustomerId(row.id);
+                let key = keys.get(&id).ok_or_else(|| keyless(id))?;
+                Ok((row.clone(), store::open(row, key)?))
+            })
+            .collect()
+    }
+
+    /// Saves new customers; their rows come back in the same order.
+    pub async fn create(&self, customers: &[Customer]) -> Result<Vec<SealedCustomer>> {
+        if customers.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids: Vec<CustomerId> = customers.iter().map(|customer| customer.id).collect();
+        let vault = &self.profile.0.vault;
+        let keys = vault.keys_or_create(self.tx, &self.tenant, &ids).await?;
+        let mut rows = Vec::with_capacity(customers.len());
+        let mut creations = Vec::with_capacity(customers.len());
+        for customer in customers {
+            let key = keys.get(&customer.id).ok_or_else(|| keyless(customer.id))?;
+            let row = store::seal(&self.tenant, customer, key)?;
+            rows.push(row.clone());
+            let keys = self.profile.blind(&self.tenant, &customer.keys()).await?;
+            creations.push(Creation { row, keys });
+        }
+        store::save::create(self.tx, &self.tenant, creations).await?;
+        for customer in customers {
+            self.publish(customer, ChangeKind::Created, Vec::new())?;
+        }
+        Ok(rows)
+    }
+
+    /// Saves customers that changed; their rows come back in the same order.
+    pub async fn replace(&self, edits: &[Edit]) -> Result<Vec<SealedCustomer>> {
+        let ids: Vec<CustomerId> = edits.iter().map(|edit| edit.after.id).collect();
+        let keys = self
+            .profile
+            .0
+            .vault
+            .keys(self.tx.conn(), &self.tenant, &ids)
+            .await?;
+        let mut rows = Vec::with_capacity(edits.len());
+        let mut replacements = Vec::with_capacity(edits.len());
+        for Edit { before, after, .. } in edits {
+            let key = keys.get(&after.id).ok_or_else(|| keyless(after.id))?;
+            let row = store::seal(&self.tenant, after, key)?;
+            rows.push(row.clone());
+            let differ = Difference::between(&before.keys(), &after.keys());
+            let keys = Difference {
+                added: self.profile.blind(&self.tenant, &differ.added).await?,
+                removed: self.profile.blind(&self.tenant, &differ.removed).await?,
+            };
+            let tags = Difference::between(&before.tags, &after.tags);
+            replacements.push(Replacement { row, keys, tags });
+        }
+        store::save::replace(self.tx, &self.tenant, replacements).await?;
+        for Edit {
+            after,
+            kind,
+            changed,
+            ..
+        } in edits
+        {
+            self.publish(after, *kind, changed.clone())?;
+        }
+        Ok(rows)
+    }
+
+    /// Saves one new customer.
+    pub async fn create_one(&self, customer: Customer) -> Result<Saved> {
+        let rows = self.create(std::slice::from_ref(&customer)).await?;
+        Saved::only(rows, customer, Effect::Created)
+    }
+
+    /// Saves one changed customer.
+    pub async fn replace_one(&self, edit: Edit) -> Result<Saved> {
+        let rows = self.replace(std::slice::from_ref(&edit)).await?;
+        Saved::only(rows, edit.after, Effect::Updated)
+    }
+
+    fn publish(&self, customer: &Customer, kind: ChangeKind, changed: Vec<String>) -> Result<()> {
+        let body = ChangeBody {
+            kind,
+            customer: Outline::of(customer),
+            changed,
+        };
+        self.tx.stage(Change {
+            tenant: self.tenant.clone(),
+            subject: customer.id.uuid(),
+            time: self.now,
+            body: body.to_bytes()?,
+        });
+        Ok(())
+    }
+}
+
+impl Saved {
+    pub fn new(row: SealedCustomer, customer: Customer, effect: Effect) -> Self {
+        Self {
+            receipt: Receipt { row, effect },
+            customer,
+        }
+    }
+
+    pub fn unchanged(row: SealedCustomer, customer: Customer) -> Self {
+        Self::new(row, customer, Effect::Unchanged)
+    }
+
+    fn only(rows: Vec<SealedCustomer>, customer: Customer, effect: Effect) -> Result<Self> {
+        let row = rows
+            .into_iter()
+            .next()
+            .ok_or_else(|| keyless(customer.id))?;
+        Ok(Self::new(row, customer, effect))
+    }
+}

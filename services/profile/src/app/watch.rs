@@ -1,0 +1,126 @@
+//! Following changes: from a cursor, from now on, or from everything there is.
+
+use dossier_feed::{Cursor, Item};
+use dossier_kernel::{Ctx, CustomerId, Error as Failure, Result, TenantId, Timestamp};
+use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
+
+use super::Profile;
+use crate::domain::Outline;
+use crate::store::{self, ChangeBody, SealedCustomer};
+
+/// One message of a watch.
+#[derive(Debug)]
+pub enum Watched {
+    /// A customer as it is; carries no cursor, because an unfinished snapshot begins anew.
+    Snapshot { tenant: String, customer: Outline },
+    Change {
+        cursor: String,
+        tenant: TenantId,
+        time: Timestamp,
+        body: ChangeBody,
+    },
+    /// Nothing happened up to the cursor.
+    Heartbeat { cursor: String },
+    /// The stream ends on purpose; the cursor resumes it.
+    End { cursor: String },
+}
+
+const PAGE: u64 = 500;
+
+impl Profile {
+    /// `cursor` empty: from now on, or with `include_snapshot` from everything there is. The tenant
+    /// of `ctx` may be all tenants.
+    pub async fn watch_customers(
+        &self,
+        ctx: &Ctx,
+        cursor: &str,
+        include_snapshot: bool,
+    ) -> Result<BoxStream<'static, Result<Watched>>> {
+        if !cursor.is_empty() {
+            return Ok(self.tail(ctx, Cursor::parse(cursor)?));
+        }
+        // Read before the snapshot: what changes meanwhile comes again as a change.
+        let head = self.0.feed.head().await?;
+        // Its first item, a heartbeat when nothing changed, says where the watch stands.
+        let tail = self.tail(ctx, head);
+        if include_snapshot {
+            return Ok(self.snapshot(ctx.tenant.clone()).chain(tail).boxed());
+        }
+        Ok(tail)
+    }
+
+    fn tail(&self, ctx: &Ctx, after: Cursor) -> BoxStream<'static, Result<Watched>> {
+        let items = self
+            .0
+            .feed
+            .watch(ctx.tenant.clone(), Some(after), self.stop().clone());
+        items.map(|item| watched(item?)).boxed()
+    }
+
+    fn snapshot(&self, tenant: TenantId) -> BoxStream<'static, Result<Watched>> {
+        let profile = self.clone();
+        let pages = stream::try_unfold(Some(None), move |place: Place| {
+            let (profile, tenant) = (profile.clone(), tenant.clone());
+            async move {
+                let Some(after) = place else { return Ok(None) };
+                if profile.stop().is_cancelled() {
+                    return Err(Failure::unavailable(
+                        "The server stops; begin the snapshot anew.",
+                    ));
+                }
+                let rows = profile.page(&tenant, &after).await?;
+                let next = rows
+                    .last()
+                    .map(|row| (row.tenant_id.clone(), CustomerId(row.id)));
+                // An empty page is the last one.
+                Ok::<_, Failure>(Some((rows, next.map(Some))))
+            }
+        });
+        let rows = pages
+            .map_ok(|rows| stream::iter(rows).map(Ok))
+            .try_flatten();
+        rows.and_then(|row| async {
+            let tenant = row.tenant_id.clone();
+            Ok(Watched::Snapshot {
+                tenant,
+                customer: row.outline()?,
+            })
+        })
+        .boxed()
+    }
+
+    async fn page(&self, tenant: &TenantId, after: &At) -> Result<Vec<SealedCustomer>> {
+        let after = after
+            .as_ref()
+            .map(|(tenant, id)| (tenant.as_str(), id.uuid()));
+        store::snapshot::page(self.0.db.reader(), tenant, after, PAGE).await
+    }
+}
+
+/// After which row the next page begins.
+type At = Option<(String, CustomerId)>;
+/// `None` when there are no more pages.
+type Place = Option<At>;
+
+fn watched(item: Item) -> Result<Watched> {
+    Ok(match item {
+        Item::Event {
+            cursor,
+            tenant,
+            subject: _,
+            time,
+            body,
+        } => Watched::Change {
+            cursor: cursor.to_string(),
+            tenant,
+            time,
+            body: ChangeBody::from_bytes(&body)?,
+        },
+        Item::Heartbeat { cursor } => Watched::Heartbeat {
+            cursor: cursor.to_string(),
+        },
+        Item::End { cursor } => Watched::End {
+            cursor: cursor.to_string(),
+        },
+    })
+}

@@ -1,0 +1,318 @@
+//! A field of the tenant's own on every customer.
+
+use std::collections::BTreeMap;
+
+use dossier_kernel::Timestamp;
+use uuid::Uuid;
+
+use super::{AttributeValue, Violations, normalize};
+
+/// The most definitions a tenant may have; also the most attributes of a customer.
+pub const COUNT_MAX: usize = 500;
+const CHOICES_MAX: usize = 500;
+
+/// What values an attribute takes. Cannot change once made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AttributeType {
+    String,
+    Enum,
+    Int,
+    Decimal,
+    Bool,
+    Date,
+    Time,
+    Money,
+    StringList,
+}
+
+impl AttributeType {
+    pub const ALL: [Self; 9] = [
+        Self::String,
+        Self::Enum,
+        Self::Int,
+        Self::Decimal,
+        Self::Bool,
+        Self::Date,
+        Self::Time,
+        Self::Money,
+        Self::StringList,
+    ];
+
+    /// The word used in stores.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::String => "STRING",
+            Self::Enum => "ENUM",
+            Self::Int => "INT",
+            Self::Decimal => "DECIMAL",
+            Self::Bool => "BOOL",
+            Self::Date => "DATE",
+            Self::Time => "TIME",
+            Self::Money => "MONEY",
+            Self::StringList => "STRING_LIST",
+        }
+    }
+
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
+}
+
+/// How personal the values are. Cannot change once made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DataClass {
+    None,
+    Quasi,
+    Direct,
+    Sensitive,
+}
+
+/// Where a value is kept, and under which lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Protection {
+    /// In columns that lists filter by and that reach segments.
+    Clear,
+    Direct,
+    Sensitive,
+}
+
+impl DataClass {
+    pub const ALL: [Self; 4] = [Self::None, Self::Quasi, Self::Direct, Self::Sensitive];
+
+    /// The word used in stores.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "NONE",
+            Self::Quasi => "QUASI",
+            Self::Direct => "DIRECT",
+            Self::Sensitive => "SENSITIVE",
+        }
+    }
+
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|class| class.as_str() == word)
+    }
+
+    pub const fn protection(self) -> Protection {
+        match self {
+            Self::None | Self::Quasi => Protection::Clear,
+            Self::Direct => Protection::Direct,
+            Self::Sensitive => Protection::Sensitive,
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttributeDefinition {
+    /// The key in a customer's attributes.
+    pub id: String,
+    pub uid: Uuid,
+    pub revision: i64,
+    pub create_time: Timestamp,
+    pub update_time: Timestamp,
+    pub kind: AttributeType,
+    pub class: DataClass,
+    pub display_name: String,
+    pub description: String,
+    /// The legal values of an enum; empty for other types.
+    pub choices: Vec<String>,
+    /// Old values stay readable, new ones are refused.
+    pub deprecated: bool,
+}
+
+/// The definitions a draft's attributes are checked against, by id.
+pub type Definitions = BTreeMap<String, AttributeDefinition>;
+
+/// What a caller says about a definition to be made.
+#[derive(Clone, Debug, Default)]
+pub struct NewAttributeDefinition {
+    pub id: String,
+    pub kind: Option<AttributeType>,
+    pub class: Option<DataClass>,
+    pub display_name: String,
+    pub description: String,
+    pub choices: Vec<String>,
+}
+
+impl NewAttributeDefinition {
+    /// The definition, or everything that is wrong with it.
+    pub fn check(
+        self,
+        uid: Uuid,
+        now: Timestamp,
+        violations: &mut Violations,
+    ) -> Option<AttributeDefinition> {
+        if !is_id(&self.id) {
+            violations.add(
+                "attribute_definition_id",
+                "must have 1 to 63 characters of a-z, 0-9 and '_', beginning with a letter",
+            );
+        }
+        let mut field = |name: &str, words: &str| {
+            violations.add(format!("attribute_definition.{name}"), words);
+        };
+        if self.kind.is_none() {
+            field("type", "is required");
+        }
+        if self.class.is_none() {
+            field("data_class", "must be NONE, QUASI, DIRECT or SENSITIVE");
+        }
+        let display_name = normalize::text(&self.display_name);
+        if display_name.chars().count() > 128 {
+            field("display_name", "must have at most 128 characters");
+        }
+        if self.description.chars().count() > 1_024 {
+            field("description", "must have at most 1,024 characters");
+        }
+        let mut choices: Vec<String> = Vec::with_capacity(self.choices.len());
+        for (index, choice) in self.choices.iter().enumerate() {
+            let choice = normalize::text(choice);
+            if !(1..=128).contains(&choice.chars().count()) {
+                field(
+                    &format!("choices[{index}]"),
+                    "must have 1 to 128 characters",
+                );
+            } else if choices.contains(&choice) {
+                field(&format!("choices[{index}]"), "is named twice");
+            }
+            choices.push(choice);
+        }
+        match (self.kind, choices.len()) {
+            (Some(AttributeType::Enum), 1..=CHOICES_MAX) | (None, _) => {}
+            (Some(AttributeType::Enum), _) => field("choices", "must have 1 to 500 choices"),
+            (Some(_), 0) => {}
+            (Some(_), _) => field("choices", "belong to attributes of type ENUM only"),
+        }
+        if !violations.is_empty() {
+            return None;
+        }
+        Some(AttributeDefinition {
+            id: self.id,
+            uid,
+            revision: 1,
+            create_time: now,
+            update_time: now,
+            kind: self.kind?,
+            class: self.class?,
+            display_name,
+            description: self.description,
+            choices,
+            deprecated: false,
+        })
+    }
+}
+
+impl AttributeDefinition {
+    /// What is wrong with `value` as a value of this attribute; `None` when nothing is.
+    pub fn objection(&self, value: &AttributeValue) -> Option<String> {
+        if value.kind() != self.kind && !self.takes_as_choice(value) {
+            return Some(format!("must be {}", describe(self.kind)));
+        }
+        value.objection()
+    }
+
+    fn takes_as_choice(&self, value: &AttributeValue) -> bool {
+        match (self.kind, value) {
+            (AttributeType::Enum, AttributeValue::String(text)) => self.choices.contains(text),
+            _ => false,
+        }
+    }
+
+    /// Deprecates; says whether that changed anything.
+    pub fn deprecate(&mut self, now: Timestamp) -> bool {
+        if self.deprecated {
+            return false;
+        }
+        self.deprecated = true;
+        self.revision += 1;
+        self.update_time = now;
+        true
+    }
+}
+
+pub fn is_id(id: &str) -> bool {
+    let legal = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
+    let first = id.bytes().next().is_some_and(|b| b.is_ascii_lowercase());
+    first && id.len() <= 63 && id.bytes().all(legal)
+}
+
+const fn describe(kind: AttributeType) -> &'static str {
+    match kind {
+        AttributeType::String => "a string_value",
+        AttributeType::Enum => "a string_value that is one of the definition's choices",
+        AttributeType::Int => "an int_value",
+        AttributeType::Decimal => "a decimal_value",
+        AttributeType::Bool => "a bool_value",
+        AttributeType::Date => "a date_value",
+        AttributeType::Time => "a time_value",
+        AttributeType::Money => "a money_value",
+        AttributeType::StringList => "a list_value",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn made(kind: AttributeType, choices: &[&str]) -> AttributeDefinition {
+        let draft = NewAttributeDefinition {
+            id: "tier".to_owned(),
+            kind: Some(kind),
+            class: Some(DataClass::None),
+            choices: choices.iter().map(|&choice| choice.to_owned()).collect(),
+            ..NewAttributeDefinition::default()
+        };
+        let mut violations = Violations::default();
+        let made = draft.check(Uuid::nil(), Timestamp(0), &mut violations);
+        made.unwrap_or_else(|| panic!("{violations:?}"))
+    }
+
+    #[test]
+    fn everything_wrong_is_named_at_once() {
+        let draft = NewAttributeDefinition {
+            id: "9".to_owned(),
+            ..Default::default()
+        };
+        let mut violations = Violations::default();
+        assert!(
+            draft
+                .check(Uuid::nil(), Timestamp(0), &mut violations)
+                .is_none()
+        );
+        let fields: Vec<_> = violations
+            .as_slice()
+            .iter()
+            .map(|v| v.field.as_str())
+            .collect();
+        assert_eq!(
+            fields,
+            [
+                "attribute_definition_id",
+                "attribute_definition.type",
+                "attribute_definition.data_class"
+            ]
+        );
+    }
+
+    #[test]
+    fn an_enum_takes_its_choices_only() {
+        let tier = made(AttributeType::Enum, &["gold", "silver"]);
+        assert_eq!(
+            tier.objection(&AttributeValue::String("gold".to_owned())),
+            None
+        );
+        assert!(
+            tier.objection(&AttributeValue::String("tin".to_owned()))
+                .is_some()
+        );
+        assert!(tier.objection(&AttributeValue::Int(1)).is_some());
+    }
+
+    #[test]
+    fn deprecating_twice_changes_nothing() {
+        let mut points = made(AttributeType::Int, &[]);
+        assert!(points.deprecate(Timestamp(5)));
+        assert!(!points.deprecate(Timestamp(9)));
+        assert_eq!((points.revision, points.update_time), (2, Timestamp(5)));
+    }
+}

@@ -1,0 +1,42 @@
+//! What a customer's file is and what may happen to it: values in, values out.
+//!
+//! | you want | use |
+//! |---|---|
+//! | the file itself | [`Customer`] |
+//! | what a caller says about a customer, unchecked | [`Draft`] |
+//! | the same, normalised and found legal on its own | [`Checked`], from [`Draft::check`] |
+//! | to collect everything that is wrong | [`Violations`] |
+//! | the part that may leave without a key | [`Outline`] |
+//! | identifiers by which a customer is found | [`Key`] |
+//! | a tenant's own fields | [`AttributeDefinition`], [`AttributeValue`] |
+//! | one spelling of the same thing | [`normalize`] |
+
+mod address;
+mod attribute;
+mod attribute_definition;
+mod contact_point;
+mod customer;
+mod date;
+mod draft;
+mod external_id;
+mod key;
+mod many;
+pub mod normalize;
+mod outline;
+mod tag;
+mod violations;
+
+pub use address::Address;
+pub use attribute::{Attribute, AttributePatch, AttributeValue, path as attribute_path};
+pub use attribute_definition::{
+    AttributeDefinition, AttributeType, DataClass, Definitions, NewAttributeDefinition, Protection,
+};
+pub use contact_point::{ContactPoint, ContactPointType};
+pub use customer::{Customer, CustomerType, Gender};
+pub use date::Date;
+pub use draft::{Checked, Draft};
+pub use external_id::{ExternalId, is_namespace};
+pub use key::{Key, KeyKind};
+pub use many::Many;
+pub use outline::{AddressOutline, Outline};
+pub use violations::Violations;

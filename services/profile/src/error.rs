@@ -1,0 +1,136 @@
+//! What goes wrong here, in profile's words, and what each means to a client.
+
+use dossier_kernel::{self as kernel, CustomerId, Reason};
+
+use crate::domain::KeyKind;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("{} does not exist in this tenant.", .0.to_name())]
+    NoCustomer(CustomerId),
+    #[error("{} exists.", .0.to_name())]
+    CustomerExists(CustomerId),
+    /// An identifier that only one customer may have is another's.
+    #[error("The {} belongs to {}.", words(*.kind), .holder.to_name())]
+    IdentifierTaken { kind: KeyKind, holder: CustomerId },
+    #[error(
+        "The {} belongs to {}, which is deleted; undelete it, or wait until it is purged.",
+        words(*.kind), .holder.to_name()
+    )]
+    IdentifierOfDeleted { kind: KeyKind, holder: CustomerId },
+    /// Keys of one call name different customers; at least two, sorted.
+    #[error(
+        "The identifiers name {} different customers; change one of them, or name one customer's only.",
+        .0.len()
+    )]
+    IdentityConflict(Vec<CustomerId>),
+    #[error("The etag is not current; read the customer again, then decide again.")]
+    EtagMismatch {
+        current: String,
+        fields: Vec<String>,
+    },
+    #[error("{} is deleted; undelete it first.", .0.to_name())]
+    Deleted(CustomerId),
+    #[error("{} is not deleted.", .0.to_name())]
+    NotDeleted(CustomerId),
+    #[error("attributeDefinitions/{0} does not exist in this tenant.")]
+    NoDefinition(String),
+    #[error("attributeDefinitions/{0} exists.")]
+    DefinitionExists(String),
+    #[error("A tenant has at most 500 attribute definitions.")]
+    TooManyDefinitions,
+    /// What is stored cannot be read: a fault of ours or of the disk.
+    #[error("a stored {what} cannot be read")]
+    Unreadable {
+        what: &'static str,
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl Error {
+    pub fn unreadable(
+        what: &'static str,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self::Unreadable {
+            what,
+            source: source.into(),
+        }
+    }
+
+    pub const fn reason(&self) -> Reason {
+        match self {
+            Self::NoCustomer(_) | Self::NoDefinition(_) => Reason::NotFound,
+            Self::CustomerExists(_) | Self::IdentifierTaken { .. } | Self::DefinitionExists(_) => {
+                Reason::AlreadyExists
+            }
+            Self::IdentityConflict(_) => Reason::IdentityConflict,
+            Self::EtagMismatch { .. } => Reason::EtagMismatch,
+            Self::Deleted(_) | Self::NotDeleted(_) | Self::IdentifierOfDeleted { .. } => {
+                Reason::FailedPrecondition
+            }
+            Self::TooManyDefinitions => Reason::LimitExceeded,
+            Self::Unreadable { .. } => Reason::Internal,
+        }
+    }
+}
+
+impl From<Error> for kernel::Error {
+    fn from(error: Error) -> Self {
+        let plain = || Self::new(error.reason(), error.to_string());
+        match &error {
+            Error::NoCustomer(id)
+            | Error::CustomerExists(id)
+            | Error::IdentifierTaken {
+                kind: _,
+                holder: id,
+            }
+            | Error::IdentifierOfDeleted {
+                kind: _,
+                holder: id,
+            }
+            | Error::Deleted(id)
+            | Error::NotDeleted(id) => plain().with("resource", id.to_name()),
+            Error::IdentityConflict(ids) => {
+                let names: Vec<String> = ids.iter().map(|id| id.to_name()).collect();
+                plain().with("customers", names.join(","))
+            }
+            Error::EtagMismatch { current, fields } => plain()
+                .with("etag", current.as_str())
+                .with("fields", fields.join(",")),
+            Error::NoDefinition(id) | Error::DefinitionExists(id) => {
+                plain().with("resource", format!("attributeDefinitions/{id}"))
+            }
+            Error::TooManyDefinitions => plain().with("limit", "500"),
+            Error::Unreadable { .. } => Self::internal(error),
+        }
+    }
+}
+
+const fn words(kind: KeyKind) -> &'static str {
+    match kind {
+        KeyKind::Email => "e-mail address",
+        KeyKind::Phone => "phone number",
+        KeyKind::ExternalId => "external id",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_conflict_names_every_customer_in_its_metadata() {
+        let ids = vec![CustomerId::generate(), CustomerId::generate()];
+        let wanted = format!("{},{}", ids[0].to_name(), ids[1].to_name());
+        let error = kernel::Error::from(Error::IdentityConflict(ids));
+        assert_eq!(error.reason(), Reason::IdentityConflict);
+        assert_eq!(error.metadata().get("customers"), Some(&wanted));
+    }
+
+    #[test]
+    fn a_row_that_cannot_be_read_says_nothing_of_it_to_the_client() {
+        let error = kernel::Error::from(Error::unreadable("customer", "secret bytes"));
+        assert!(!error.to_string().contains("secret"));
+    }
+}

@@ -1,0 +1,11 @@
+//! Work nobody asked for, idempotent and begun again when it fails.
+
+mod purge;
+
+use dossier_runtime::Job;
+
+use crate::app::Profile;
+
+pub fn jobs(profile: &Profile) -> Vec<Job> {
+    vec![purge::job(profile.clone())]
+}

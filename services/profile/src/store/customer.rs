@@ -1,0 +1,162 @@
+//! The row of a customer: clear where it describes, sealed where it names.
+
+use std::collections::HashSet;
+
+use dossier_db::TenantScoped;
+use dossier_kernel::{CustomerId, Result, TenantId, Timestamp};
+use sea_orm::entity::prelude::*;
+use sea_orm::{ConnectionTrait, QueryOrder, QuerySelect};
+use serde::{Deserialize, Serialize};
+
+use super::columns::{AddressOutlines, ClearAttributes, Texts, base64_bytes};
+use crate::domain::{CustomerType, Date, Gender, Outline};
+use crate::error::Error;
+
+/// `SealedCustomer`: what the table, the cache and the outcomes of idempotent requests hold alike.
+/// It is made by `seal` and read by `open`, nowhere else.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Serialize, Deserialize)]
+#[sea_orm(table_name = "customer")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub tenant_id: String,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    pub revision: i64,
+    pub create_time: i64,
+    pub update_time: i64,
+    pub delete_time: Option<i64>,
+    pub purge_time: Option<i64>,
+    pub kind: String,
+    pub gender: Option<String>,
+    /// Days since 1970-01-01.
+    pub birth_date: Option<i32>,
+    pub region_code: Option<String>,
+    pub language_code: Option<String>,
+    pub time_zone: Option<String>,
+    #[sea_orm(column_type = "JsonBinary")]
+    pub tags: Texts,
+    #[sea_orm(column_type = "JsonBinary")]
+    pub addresses: AddressOutlines,
+    #[sea_orm(column_type = "JsonBinary")]
+    pub attributes: ClearAttributes,
+    /// Class DIRECT, sealed together.
+    #[serde(with = "base64_bytes")]
+    pub direct: Vec<u8>,
+    /// Class SENSITIVE, sealed together, where there is any.
+    #[serde(with = "base64_bytes::option")]
+    pub sensitive: Option<Vec<u8>>,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl TenantScoped for Entity {
+    fn tenant_column() -> Column {
+        Column::TenantId
+    }
+}
+
+impl Model {
+    /// The part that needs no key.
+    pub fn outline(self) -> Result<Outline> {
+        let unreadable = |what| Error::unreadable("customer", what);
+        Ok(Outline {
+            id: CustomerId(self.id),
+            revision: self.revision,
+            create_time: Timestamp(self.create_time),
+            update_time: Timestamp(self.update_time),
+            delete_time: self.delete_time.map(Timestamp),
+            purge_time: self.purge_time.map(Timestamp),
+            kind: CustomerType::parse(&self.kind).ok_or_else(|| unreadable("kind"))?,
+            gender: match self.gender {
+                Some(word) => Some(Gender::parse(&word).ok_or_else(|| unreadable("gender"))?),
+                None => None,
+            },
+            birth_date: match self.birth_date {
+                Some(days) => Some(Date::from_days(days).ok_or_else(|| unreadable("birth date"))?),
+                None => None,
+            },
+            region_code: self.region_code,
+            language_code: self.language_code,
+            time_zone: self.time_zone,
+            tags: self.tags.0,
+            addresses: self.addresses.0,
+            attributes: self.attributes.0,
+        })
+    }
+
+    /// For the cache and the table of outcomes.
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        serde_json::to_vec(self).map_err(|e| Error::unreadable("customer", e).into())
+    }
+
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        serde_json::from_slice(bytes).map_err(|e| Error::unreadable("customer", e).into())
+    }
+}
+
+pub async fn find<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    id: CustomerId,
+) -> Result<Option<Model>> {
+    let query = dossier_db::find::<Entity>(tenant).filter(Column::Id.eq(id.uuid()));
+    query.one(conn).await.map_err(dossier_db::error)
+}
+
+/// In no order; those that do not exist are left out.
+pub async fn find_many<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    ids: &[CustomerId],
+) -> Result<Vec<Model>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids = ids.iter().map(|id| id.uuid());
+    let query = dossier_db::find::<Entity>(tenant).filter(Column::Id.is_in(ids));
+    query.all(conn).await.map_err(dossier_db::error)
+}
+
+/// Reads rows that are about to be changed; nobody else changes them before this transaction ends.
+/// SQLite has one writer, PostgreSQL locks the rows: always in the order of ids, so that two
+/// batches cannot wait for each other.
+pub async fn lock<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    ids: &[CustomerId],
+) -> Result<Vec<Model>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids = ids.iter().map(|id| id.uuid());
+    let query = dossier_db::find::<Entity>(tenant)
+        .filter(Column::Id.is_in(ids))
+        .order_by_asc(Column::Id)
+        .lock_exclusive();
+    query.all(conn).await.map_err(dossier_db::error)
+}
+
+/// Those of `ids` that are there and not deleted.
+pub async fn live<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    ids: &[CustomerId],
+) -> Result<HashSet<CustomerId>> {
+    if ids.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let query = dossier_db::find::<Entity>(tenant)
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::Id.is_in(ids.iter().map(|id| id.uuid())))
+        .filter(Column::DeleteTime.is_null());
+    let found: Vec<Uuid> = query
+        .into_tuple()
+        .all(conn)
+        .await
+        .map_err(dossier_db::error)?;
+    Ok(found.into_iter().map(CustomerId).collect())
+}

@@ -1,0 +1,13 @@
+//! The schema, step by step. A step that was released never changes.
+
+mod m0001_customer;
+mod m0002_attribute_definition;
+
+use sea_orm_migration::MigrationTrait;
+
+pub fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+    vec![
+        Box::new(m0001_customer::CreateCustomer),
+        Box::new(m0002_attribute_definition::CreateAttributeDefinition),
+    ]
+}

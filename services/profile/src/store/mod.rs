@@ -1,0 +1,31 @@
+//! Profile's tables. The only place that names SeaORM.
+//!
+//! | you want | use |
+//! |---|---|
+//! | to read customers | [`customer`] |
+//! | rows that can be opened with a key | [`SealedCustomer`], [`seal`], [`open`] |
+//! | to write customers with their identifiers and tags | [`save`] |
+//! | who has an identifier | [`customer_key`] |
+//! | a page of a list | [`list`] |
+//! | every live customer, tenant after tenant | [`snapshot`] |
+//! | what must go for good | [`purge`] |
+//! | a tenant's own fields | [`attribute_definition`] |
+//! | what the feed carries | [`ChangeBody`] |
+
+pub mod attribute_definition;
+mod change;
+mod columns;
+pub mod customer;
+pub mod customer_key;
+mod customer_tag;
+pub mod list;
+mod migration;
+pub mod purge;
+pub mod save;
+mod sealed;
+pub mod snapshot;
+
+pub use change::{ChangeBody, ChangeKind};
+pub use customer::Model as SealedCustomer;
+pub use migration::migrations;
+pub use sealed::{open, seal};

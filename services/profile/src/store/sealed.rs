@@ -1,0 +1,388 @@
+//! From a customer to its sealed row and back.
+//!
+//! All DIRECT values of a row are sealed together, and all SENSITIVE ones: a read opens at most
+//! two cells, and what is not opened stays closed. Inside is JSON of the versioned structs below.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use dossier_kernel::{Pii, Result, TenantId, Timestamp};
+use dossier_vault::{CustomerKey, Place};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+use super::columns::{AddressOutlines, ClearAttributes, Texts};
+use super::customer::Model;
+use crate::domain::{
+    Address, AddressOutline, Attribute, AttributeValue, ContactPoint, ContactPointType, Customer,
+    ExternalId, Outline, Protection,
+};
+use crate::error::Error;
+
+/// The version that is written. Older ones stay readable for ever.
+const VERSION: u8 = 1;
+
+/// Class DIRECT. Fields may be added, with a default; none is ever renamed.
+#[derive(Serialize, Deserialize)]
+struct Direct<'a> {
+    v: u8,
+    #[serde(borrow)]
+    display_name: Cow<'a, str>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    given_name: Option<Cow<'a, str>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    family_name: Option<Cow<'a, str>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    legal_name: Option<Cow<'a, str>>,
+    #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
+    contact_points: Vec<Contact<'a>>,
+    #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
+    external_ids: Vec<External<'a>>,
+    /// In the order of the clear column `addresses`.
+    #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
+    addresses: Vec<AddressLines<'a>>,
+    #[serde(borrow, default, skip_serializing_if = "BTreeMap::is_empty")]
+    attributes: BTreeMap<Cow<'a, str>, Cow<'a, AttributeValue>>,
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum ContactKind {
+    Email,
+    Phone,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Contact<'a> {
+    kind: ContactKind,
+    #[serde(borrow)]
+    value: Cow<'a, str>,
+    /// Left out where it equals `value`.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    normalized: Option<Cow<'a, str>>,
+    #[serde(borrow, default, skip_serializing_if = "str::is_empty")]
+    label: Cow<'a, str>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    primary: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    verify_time: Option<Timestamp>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct External<'a> {
+    #[serde(borrow)]
+    namespace: Cow<'a, str>,
+    #[serde(borrow)]
+    value: Cow<'a, str>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct AddressLines<'a> {
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    postal_code: Option<Cow<'a, str>>,
+    #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
+    lines: Vec<Cow<'a, str>>,
+}
+
+/// Class SENSITIVE.
+#[derive(Serialize, Deserialize)]
+struct Sensitive<'a> {
+    v: u8,
+    attributes: BTreeMap<Cow<'a, str>, Cow<'a, AttributeValue>>,
+}
+
+/// The row of `customer`, sealed under its key.
+pub fn seal(tenant: &TenantId, customer: &Customer, key: &CustomerKey) -> Result<Model> {
+    let Outline {
+        id,
+        revision,
+        create_time,
+        update_time,
+        delete_time,
+        purge_time,
+        kind,
+        gender,
+        birth_date,
+        region_code,
+        language_code,
+        time_zone,
+        tags,
+        addresses,
+        attributes,
+    } = Outline::of(customer);
+    let row = id.uuid();
+    let sensitive = attributes_of(customer, Protection::Sensitive);
+    Ok(Model {
+        tenant_id: tenant.as_str().to_owned(),
+        id: row,
+        revision,
+        create_time: create_time.micros(),
+        update_time: update_time.micros(),
+        delete_time: delete_time.map(Timestamp::micros),
+        purge_time: purge_time.map(Timestamp::micros),
+        kind: kind.as_str().to_owned(),
+        gender: gender.map(|gender| gender.as_str().to_owned()),
+        birth_date: birth_date.map(|date| date.days()),
+        region_code,
+        language_code,
+        time_zone,
+        tags: Texts(tags),
+        addresses: AddressOutlines(addresses),
+        attributes: ClearAttributes(attributes),
+        direct: close(key, "direct", row, &direct_of(customer))?,
+        sensitive: match sensitive.is_empty() {
+            true => None,
+            false => {
+                let values = Sensitive {
+                    v: VERSION,
+                    attributes: sensitive,
+                };
+                Some(close(key, "sensitive", row, &values)?)
+            }
+        },
+    })
+}
+
+/// The customer of a row: one decryption, two where there are SENSITIVE values.
+pub fn open(row: Model, key: &CustomerKey) -> Result<Customer> {
+    let direct = key.open(&place("direct", row.id), &row.direct)?;
+    let sensitive = match &row.sensitive {
+        Some(sealed) => Some(key.open(&place("sensitive", row.id), sealed)?),
+        None => None,
+    };
+    let direct: Direct<'_> = read(&direct)?;
+    let sensitive: Option<Sensitive<'_>> = match &sensitive {
+        Some(plain) => Some(read(plain)?),
+        None => None,
+    };
+    let outline = row.outline()?;
+    let mut attributes = BTreeMap::new();
+    let mut keep = |protection, id: String, value| {
+        attributes.insert(id, Attribute { protection, value });
+    };
+    for (id, value) in outline.attributes {
+        keep(Protection::Clear, id, value);
+    }
+    for (id, value) in direct.attributes {
+        keep(Protection::Direct, id.into_owned(), value.into_owned());
+    }
+    for (id, value) in sensitive
+        .map(|values| values.attributes)
+        .unwrap_or_default()
+    {
+        keep(Protection::Sensitive, id.into_owned(), value.into_owned());
+    }
+    if outline.addresses.len() != direct.addresses.len() {
+        return Err(Error::unreadable("customer", "addresses that do not match").into());
+    }
+    let addresses = outline.addresses.into_iter().zip(direct.addresses);
+    Ok(Customer {
+        id: outline.id,
+        revision: outline.revision,
+        create_time: outline.create_time,
+        update_time: outline.update_time,
+        delete_time: outline.delete_time,
+        purge_time: outline.purge_time,
+        kind: outline.kind,
+        display_name: pii(direct.display_name),
+        given_name: direct.given_name.map(pii),
+        family_name: direct.family_name.map(pii),
+        legal_name: direct.legal_name.map(pii),
+        gender: outline.gender,
+        birth_date: outline.birth_date,
+        region_code: outline.region_code,
+        language_code: outline.language_code,
+        time_zone: outline.time_zone,
+        contact_points: direct
+            .contact_points
+            .into_iter()
+            .map(contact_point)
+            .collect(),
+        external_ids: direct.external_ids.into_iter().map(external_id).collect(),
+        addresses: addresses
+            .map(|(outline, lines)| address(outline, lines))
+            .collect(),
+        tags: outline.tags,
+        attributes,
+    })
+}
+
+fn direct_of(customer: &Customer) -> Direct<'_> {
+    Direct {
+        v: VERSION,
+        display_name: customer.display_name.expose().into(),
+        given_name: customer.given_name.as_ref().map(plain),
+        family_name: customer.family_name.as_ref().map(plain),
+        legal_name: customer.legal_name.as_ref().map(plain),
+        contact_points: customer.contact_points.iter().map(contact_of).collect(),
+        external_ids: customer.external_ids.iter().map(external_of).collect(),
+        addresses: customer.addresses.iter().map(lines_of).collect(),
+        attributes: attributes_of(customer, Protection::Direct),
+    }
+}
+
+fn attributes_of(
+    customer: &Customer,
+    protection: Protection,
+) -> BTreeMap<Cow<'_, str>, Cow<'_, AttributeValue>> {
+    let kept = customer
+        .attributes
+        .iter()
+        .filter(|(_, a)| a.protection == protection);
+    kept.map(|(id, attribute)| (Cow::from(id), Cow::Borrowed(&attribute.value)))
+        .collect()
+}
+
+fn contact_of(point: &ContactPoint) -> Contact<'_> {
+    let ContactPoint {
+        kind,
+        value,
+        normalized,
+        label,
+        primary,
+        verify_time,
+    } = point;
+    Contact {
+        kind: match kind {
+            ContactPointType::Email => ContactKind::Email,
+            ContactPointType::Phone => ContactKind::Phone,
+        },
+        value: value.expose().into(),
+        normalized: (normalized != value).then(|| normalized.expose().into()),
+        label: label.into(),
+        primary: *primary,
+        verify_time: *verify_time,
+    }
+}
+
+fn contact_point(contact: Contact<'_>) -> ContactPoint {
+    let Contact {
+        kind,
+        value,
+        normalized,
+        label,
+        primary,
+        verify_time,
+    } = contact;
+    let value = pii(value);
+    ContactPoint {
+        kind: match kind {
+            ContactKind::Email => ContactPointType::Email,
+            ContactKind::Phone => ContactPointType::Phone,
+        },
+        normalized: normalized.map_or_else(|| value.clone(), pii),
+        value,
+        label: label.into_owned(),
+        primary,
+        verify_time,
+    }
+}
+
+fn external_of(id: &ExternalId) -> External<'_> {
+    let ExternalId { namespace, value } = id;
+    External {
+        namespace: namespace.into(),
+        value: value.expose().into(),
+    }
+}
+
+fn external_id(id: External<'_>) -> ExternalId {
+    let External { namespace, value } = id;
+    ExternalId {
+        namespace: namespace.into_owned(),
+        value: pii(value),
+    }
+}
+
+fn lines_of(address: &Address) -> AddressLines<'_> {
+    AddressLines {
+        postal_code: address
+            .postal_code
+            .as_ref()
+            .map(|code| code.expose().into()),
+        lines: address
+            .lines
+            .iter()
+            .map(|line| line.expose().into())
+            .collect(),
+    }
+}
+
+fn address(outline: AddressOutline, lines: AddressLines<'_>) -> Address {
+    let AddressOutline {
+        region_code,
+        administrative_area,
+        locality,
+        sublocality,
+        label,
+        primary,
+    } = outline;
+    let AddressLines { postal_code, lines } = lines;
+    Address {
+        region_code,
+        postal_code: postal_code.map(pii),
+        administrative_area,
+        locality,
+        sublocality,
+        lines: lines.into_iter().map(pii).collect(),
+        label,
+        primary,
+    }
+}
+
+fn plain(text: &Pii<String>) -> Cow<'_, str> {
+    text.expose().into()
+}
+
+fn pii(text: Cow<'_, str>) -> Pii<String> {
+    Pii::new(text.into_owned())
+}
+
+const fn place(column: &'static str, row: Uuid) -> Place {
+    Place {
+        table: "customer",
+        column,
+        row,
+    }
+}
+
+fn close<T: Serialize>(
+    key: &CustomerKey,
+    column: &'static str,
+    row: Uuid,
+    values: &T,
+) -> Result<Vec<u8>> {
+    let plain = serde_json::to_vec(values).map_err(|e| Error::unreadable(column, e))?;
+    key.seal(&place(column, row), &Zeroizing::new(plain))
+}
+
+trait Versioned {
+    fn version(&self) -> u8;
+}
+
+impl Versioned for Direct<'_> {
+    fn version(&self) -> u8 {
+        self.v
+    }
+}
+
+impl Versioned for Sensitive<'_> {
+    fn version(&self) -> u8 {
+        self.v
+    }
+}
+
+/// A newer version than ours was written by a newer release: better no answer than half of one.
+fn read<'a, T: Versioned + Deserialize<'a>>(plain: &'a [u8]) -> Result<T> {
+    // serde's errors can quote what they could not read, so that theirs is not kept.
+    let values: T = serde_json::from_slice(plain)
+        .map_err(|e| Error::unreadable("customer", format!("sealed part, {:?}", e.classify())))?;
+    match values.version() {
+        VERSION => Ok(values),
+        newer => {
+            let words = format!("sealed part of version {newer}; this release reads {VERSION}");
+            Err(Error::unreadable("customer", words).into())
+        }
+    }
+}
