@@ -1,1 +1,5 @@
-fn main() {}
+//! `dossier`: the suite in one process, and the command line.
+
+fn main() -> std::process::ExitCode {
+    dossier::run()
+}

@@ -220,17 +220,21 @@ fn explain(errors: figment::Error) -> Error {
             } else {
                 error.path.join(".")
             };
-            let from = error
-                .metadata
-                .as_ref()
-                .map_or_else(String::new, |metadata| {
-                    let source = metadata.source.as_ref().map(|source| format!(" {source}"));
-                    format!(" ({}{})", metadata.name, source.unwrap_or_default())
-                });
+            let from = error.metadata.as_ref().map_or_else(String::new, source);
             Violation::new(key, format!("{}{from}", error.kind))
         })
         .collect();
     Error::invalid(violations)
+}
+
+/// Where a value was set, in words for whoever set it.
+fn source(metadata: &figment::Metadata) -> String {
+    match &metadata.source {
+        Some(figment::Source::File(path)) => format!(" ({})", path.display()),
+        // The flags are the only values that come from code.
+        Some(figment::Source::Code(_)) => " (command line)".to_owned(),
+        _ => format!(" ({})", metadata.name),
+    }
 }
 
 /// A list, or words between commas as variables have it.

@@ -1,0 +1,137 @@
+//! What can be typed.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::command::{customer, health, import, migrate, report, segment, serve, token};
+use crate::demo;
+use crate::failure::{Failure, Result};
+use crate::output::Output;
+
+#[derive(Parser)]
+#[command(
+    name = "dossier",
+    version,
+    about = "A headless customer-data core: four gRPC services, one command",
+    after_help = "Examples:\n  \
+        dossier demo --once                          real purchases in, classes and segments out\n  \
+        dossier serve --data-dir ./data              all four services on 127.0.0.1:50050\n  \
+        dossier import customers.csv                 with progress, refused rows to a file\n  \
+        dossier customer list --filter 'tags:\"vip\"'  who is who\n\n\
+        Exit codes: 0 done, 1 refused, 64 usage or configuration, 65 rows left out, 69 no answer, \
+        70 internal, 77 not allowed.",
+    propagate_version = true
+)]
+struct Cli {
+    /// Answer with one JSON document on standard output
+    #[arg(long, global = true)]
+    json: bool,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the suite, or some of its services
+    Serve(serve::Serve),
+    /// Show the suite at work on the purchases of 2,357 real customers
+    Demo(demo::Demo),
+    /// Bring the databases to the current schema
+    Migrate(migrate::Migrate),
+    /// Ask whether a suite is serving
+    Health(health::Health),
+    /// Make a token that a running suite accepts
+    Token(token::Token),
+    /// Import customers from a CSV or NDJSON file
+    Import(import::Import),
+    /// Read customers
+    #[command(subcommand)]
+    Customer(customer::Customer),
+    /// Try rules and see who is in a segment
+    #[command(subcommand)]
+    Segment(segment::Segment),
+    /// Print totals, RFM and the frequency × amount matrix; a survey's results too
+    Report(report::Report),
+}
+
+/// Parses the command line, does what it says and answers with the exit code of the README.
+pub fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let asked_for = !error.use_stderr();
+            // Nobody is left to tell when even this cannot be written.
+            let _ = error.print();
+            return if asked_for {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::from(64)
+            };
+        }
+    };
+    let output = Output::new(cli.json);
+    match execute(cli.command, &output) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            output.failure(&failure);
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+fn execute(command: Command, output: &Output) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::io("the threads of this process", error))?;
+    runtime.block_on(async {
+        match command {
+            Command::Serve(serve) => serve.run().await,
+            Command::Demo(demo) => demo.run(output).await,
+            Command::Migrate(migrate) => migrate.run(output).await,
+            Command::Health(health) => health.run(output).await,
+            Command::Token(token) => token.run(output),
+            Command::Import(import) => import.run(output).await,
+            Command::Customer(customer) => customer.run(output).await,
+            Command::Segment(segment) => segment.run(output).await,
+            Command::Report(report) => report.run(output).await,
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_shows_an_example() {
+        for command in Cli::command().get_subcommands() {
+            let nested: Vec<_> = command.get_subcommands().collect();
+            let all = if nested.is_empty() {
+                vec![command]
+            } else {
+                nested
+            };
+            for command in all {
+                let help = command
+                    .get_after_help()
+                    .map(ToString::to_string)
+                    .unwrap_or_default();
+                assert!(
+                    help.contains("dossier "),
+                    "{} has no example",
+                    command.get_name()
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! `dossier customer`.
+
+use clap::{Args, Subcommand};
+use dossier_kernel::CustomerId;
+use dossier_proto::common::v1::customer_key::Key;
+use dossier_proto::common::v1::{CustomerKey, ExternalId};
+use dossier_proto::interaction::v1::ListInteractionsRequest;
+use dossier_proto::interaction::v1::interaction_service_client::InteractionServiceClient;
+use dossier_proto::profile::v1::customer_service_client::CustomerServiceClient;
+use dossier_proto::profile::v1::{
+    Customer as File, GetCustomerRequest, ListCustomersRequest, LookupCustomersRequest,
+};
+use serde_json::json;
+
+use crate::connect::{Connect, Wire};
+use crate::failure::{Failure, Result};
+use crate::format::Sheet;
+use crate::output::Output;
+use crate::{json, view};
+
+/// Rows asked for at a time.
+const PAGE: i32 = 500;
+
+#[derive(Subcommand)]
+pub(crate) enum Customer {
+    /// Read one customer's file
+    Get(Get),
+    /// List customers
+    List(List),
+}
+
+impl Customer {
+    pub async fn run(self, output: &Output) -> Result<()> {
+        match self {
+            Self::Get(get) => get.run(output).await,
+            Self::List(list) => list.run(output).await,
+        }
+    }
+}
+
+#[derive(Args)]
+#[command(after_help = "Examples:\n  \
+    dossier customer get customers/0199a3c2-7f10-7000-8000-00000000002a\n  \
+    dossier customer get --external-id crm:4711 --timeline 10\n  \
+    dossier customer get --email someone@example.com --json")]
+pub(crate) struct Get {
+    #[command(flatten)]
+    who: Who,
+
+    /// Show so many of the latest interactions too
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    timeline: i32,
+
+    #[command(flatten)]
+    connect: Connect,
+}
+
+#[derive(Args)]
+#[group(required = true, multiple = false)]
+struct Who {
+    /// `customers/{customer}` or the UUID alone
+    name: Option<String>,
+
+    /// By e-mail address
+    #[arg(long)]
+    email: Option<String>,
+
+    /// By phone number in E.164, such as +8613800000000
+    #[arg(long)]
+    phone: Option<String>,
+
+    /// By the id in another system
+    #[arg(long, value_name = "NAMESPACE:ID")]
+    external_id: Option<String>,
+}
+
+impl Get {
+    async fn run(self, output: &Output) -> Result<()> {
+        let wire = self.connect.wire().await?;
+        let name = self.who.resolve(&wire).await?;
+        let customer = CustomerServiceClient::new(wire.clone())
+            .get_customer(GetCustomerRequest { name: name.clone() })
+            .await?
+            .into_inner();
+        let mut document = json::of("dossier.profile.v1.Customer", &customer);
+        let mut text = view::customer(&customer);
+        if self.timeline > 0 {
+            let request = ListInteractionsRequest {
+                customer: name,
+                page_size: self.timeline,
+                ..ListInteractionsRequest::default()
+            };
+            let page = InteractionServiceClient::new(wire)
+                .list_interactions(request)
+                .await?
+                .into_inner();
+            let rows = page.interactions.iter();
+            let rows = rows.map(|row| json::of("dossier.interaction.v1.Interaction", row));
+            document = json!({ "customer": document, "timeline": rows.collect::<Vec<_>>() });
+            text = format!("{text}\n{}", view::timeline(&page.interactions));
+        }
+        output.answer(&document, || text)
+    }
+}
+
+impl Who {
+    async fn resolve(self, wire: &Wire) -> Result<String> {
+        let key = match self {
+            Self {
+                name: Some(name), ..
+            } => {
+                let full = CustomerId::from_name(&name).map(|_| name.clone());
+                return Ok(full.unwrap_or_else(|| format!("{}/{name}", CustomerId::COLLECTION)));
+            }
+            Self {
+                email: Some(email), ..
+            } => Key::Email(email),
+            Self {
+                phone: Some(phone), ..
+            } => Key::Phone(phone),
+            Self { external_id, .. } => {
+                let pair = external_id.unwrap_or_default();
+                let (namespace, value) = pair.split_once(':').ok_or_else(|| {
+                    Failure::usage("--external-id is NAMESPACE:ID, such as crm:4711.")
+                })?;
+                Key::ExternalId(ExternalId {
+                    namespace: namespace.to_owned(),
+                    value: value.to_owned(),
+                })
+            }
+        };
+        let keys = vec![CustomerKey {
+            key: Some(key),
+            region_code: String::new(),
+        }];
+        let request = LookupCustomersRequest {
+            keys,
+            ..LookupCustomersRequest::default()
+        };
+        let found = CustomerServiceClient::new(wire.clone())
+            .lookup_customers(request)
+            .await?;
+        let name = found
+            .into_inner()
+            .results
+            .into_iter()
+            .next()
+            .map(|result| result.customer);
+        name.filter(|name| !name.is_empty()).ok_or_else(|| {
+            Failure::Refused(dossier_kernel::Error::new(
+                dossier_kernel::Reason::NotFound,
+                "No customer of this tenant has that identifier.",
+            ))
+        })
+    }
+}
+
+#[derive(Args)]
+#[command(after_help = "Examples:\n  \
+    dossier customer list --limit 20\n  \
+    dossier customer list --filter 'region_code = \"CN\" AND tags:\"vip\"' --order-by 'update_time desc'\n  \
+    dossier customer list --json | jq -r '.[].name'")]
+pub(crate) struct List {
+    /// AIP-160 over type, gender, birth_date, region_code, language_code, time_zone, create_time,
+    /// update_time, tags, attributes.ID
+    #[arg(long, default_value = "", hide_default_value = true)]
+    filter: String,
+
+    /// Fields with optional desc: create_time, update_time, birth_date, region_code
+    #[arg(long, default_value = "", hide_default_value = true)]
+    order_by: String,
+
+    /// At most so many
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    limit: usize,
+
+    /// Deleted customers too
+    #[arg(long)]
+    show_deleted: bool,
+
+    #[command(flatten)]
+    connect: Connect,
+}
+
+impl List {
+    async fn run(self, output: &Output) -> Result<()> {
+        let mut client = CustomerServiceClient::new(self.connect.wire().await?);
+        let mut customers: Vec<File> = Vec::new();
+        let mut page_token = String::new();
+        while customers.len() < self.limit {
+            let missing = i32::try_from(self.limit - customers.len()).unwrap_or(PAGE);
+            let request = ListCustomersRequest {
+                page_size: missing.min(PAGE),
+                page_token,
+                filter: self.filter.clone(),
+                order_by: self.order_by.clone(),
+                show_deleted: self.show_deleted,
+            };
+            let page = client.list_customers(request).await?.into_inner();
+            customers.extend(page.customers);
+            page_token = page.next_page_token;
+            if page_token.is_empty() {
+                break;
+            }
+        }
+        let documents: Vec<_> = customers
+            .iter()
+            .map(|customer| json::of("dossier.profile.v1.Customer", customer))
+            .collect();
+        output.answer(&documents, || {
+            let mut sheet = Sheet::new(&["name", "display name", "region", "tags", "updated"], 5);
+            for customer in &customers {
+                sheet.row(vec![
+                    customer.name.clone(),
+                    customer.display_name.clone(),
+                    customer.region_code.clone(),
+                    customer.tags.join(" "),
+                    crate::format::time(customer.update_time.as_ref()),
+                ]);
+            }
+            sheet.to_string()
+        })
+    }
+}

@@ -1,0 +1,301 @@
+//! `dossier import`.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use clap::{Args, ValueEnum};
+use dossier_proto::common::v1::ErrorReason;
+use dossier_proto::profile::v1::customer_service_client::CustomerServiceClient;
+use dossier_proto::profile::v1::import_customers_request::Part as Ask;
+use dossier_proto::profile::v1::import_customers_response::Part as Answer;
+use dossier_proto::profile::v1::{
+    ImportCustomersRequest, ImportFormat, ImportHeader, ImportRowError, ImportSummary,
+};
+use indicatif::ProgressBar;
+use serde_json::json;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+
+use crate::connect::Connect;
+use crate::failure::{Failure, Result};
+use crate::format::count;
+use crate::output::Output;
+
+/// One request's share of the file: large enough to be cheap, small enough for a live bar.
+const CHUNK_BYTES: usize = 128 * 1024;
+/// Chunks that may wait for the suite, so that memory stays flat.
+const CHUNKS_AHEAD: usize = 4;
+
+const BAR: &str =
+    "{spinner} {bar:30} {percent:>3} %  {binary_bytes}/{binary_total_bytes}  {msg}  {eta} left";
+
+#[derive(Args)]
+#[command(after_help = "Examples:\n  \
+    dossier import customers.csv\n  \
+    dossier import customers.csv --dry-run --map '姓名=display_name' --map '手机=phone' --region CN\n  \
+    dossier import crm.ndjson --errors refused.csv\n\n\
+    CSV columns: type, display_name, given_name, family_name, legal_name, gender, birth_date, \
+    region_code, language_code, time_zone, email, phone, tags (a;b), external_id.NAMESPACE, \
+    attributes.ID; --map gives other names. NDJSON: one Customer in protobuf JSON a line. Rows are \
+    updated by their external id, so that the same file can be imported again. Exits with 65 when \
+    rows were left out.")]
+pub(crate) struct Import {
+    /// The file
+    file: PathBuf,
+
+    /// What the file is [default: by its name]
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+
+    /// Check every row, change nothing
+    #[arg(long)]
+    dry_run: bool,
+
+    /// Read a column of the file as a field; an empty field ignores the column
+    #[arg(long = "map", value_name = "COLUMN=FIELD")]
+    mapping: Vec<String>,
+
+    /// Region of phone numbers in national form, such as CN
+    #[arg(
+        long,
+        value_name = "REGION",
+        default_value = "",
+        hide_default_value = true
+    )]
+    region: String,
+
+    /// Where refused rows are listed [default: FILE.errors.csv]
+    #[arg(long, value_name = "FILE")]
+    errors: Option<PathBuf>,
+
+    #[command(flatten)]
+    connect: Connect,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Format {
+    Csv,
+    Ndjson,
+}
+
+impl Import {
+    pub async fn run(self, output: &Output) -> Result<()> {
+        let header = self.header()?;
+        let unreadable = |error| Failure::io(self.file.display().to_string(), error);
+        let file = File::open(&self.file).map_err(unreadable)?;
+        let length = file.metadata().map_err(unreadable)?.len();
+        let mut client = CustomerServiceClient::new(self.connect.wire().await?);
+
+        let bar = output.progress(length, BAR);
+        let (requests, queue) = mpsc::channel(CHUNKS_AHEAD);
+        let reader = tokio::task::spawn_blocking({
+            let bar = bar.clone();
+            move || send(file, header, &requests, &bar)
+        });
+        let begun = Instant::now();
+        let mut answers = client
+            .import_customers(ReceiverStream::new(queue))
+            .await?
+            .into_inner();
+        let mut refused = Refused::new(self.errors_path());
+        let mut summary = None;
+        while let Some(answer) = answers.message().await? {
+            match answer.part {
+                Some(Answer::Progress(progress)) => {
+                    let rate = rate(progress.row_count, begun);
+                    bar.set_message(format!("{} rows, {rate}/s", count(progress.row_count)));
+                }
+                Some(Answer::RowError(error)) => refused.write(&error)?,
+                Some(Answer::Summary(last)) => summary = Some(last),
+                None => {}
+            }
+        }
+        bar.finish_and_clear();
+        match reader.await {
+            Ok(read) => read.map_err(unreadable)?,
+            Err(error) => return Err(Failure::io("the reader", std::io::Error::other(error))),
+        }
+        refused.finish()?;
+        let summary = summary.ok_or_else(|| Failure::NotServing {
+            what: "The import".to_owned(),
+        })?;
+        self.answer(output, &summary, begun, &refused)?;
+        if summary.error_count == 0 {
+            return Ok(());
+        }
+        let errors_file = refused.path.display().to_string();
+        Err(Failure::RowsLeftOut {
+            error_count: summary.error_count,
+            errors_file,
+        })
+    }
+
+    fn header(&self) -> Result<ImportHeader> {
+        let format = match self.format.or_else(|| by_name(&self.file)) {
+            Some(Format::Csv) => ImportFormat::Csv,
+            Some(Format::Ndjson) => ImportFormat::Ndjson,
+            None => {
+                let message =
+                    "The file's name does not say what it is; say --format csv or ndjson.";
+                return Err(Failure::usage(message));
+            }
+        };
+        let mut column_mapping = BTreeMap::new();
+        for pair in &self.mapping {
+            let (column, field) = pair
+                .split_once('=')
+                .ok_or_else(|| Failure::usage(format!("--map {pair} is not COLUMN=FIELD.")))?;
+            column_mapping.insert(column.to_owned(), field.to_owned());
+        }
+        Ok(ImportHeader {
+            format: format.into(),
+            dry_run: self.dry_run,
+            column_mapping,
+            default_region_code: self.region.clone(),
+        })
+    }
+
+    fn errors_path(&self) -> PathBuf {
+        self.errors.clone().unwrap_or_else(|| {
+            let mut name = self.file.clone().into_os_string();
+            name.push(".errors.csv");
+            name.into()
+        })
+    }
+
+    fn answer(
+        &self,
+        output: &Output,
+        summary: &ImportSummary,
+        begun: Instant,
+        refused: &Refused,
+    ) -> Result<()> {
+        let ImportSummary {
+            row_count,
+            created_count,
+            updated_count,
+            unchanged_count,
+            error_count,
+            cursor,
+        } = summary;
+        let document = json!({
+            "dry_run": self.dry_run,
+            "row_count": row_count,
+            "created_count": created_count,
+            "updated_count": updated_count,
+            "unchanged_count": unchanged_count,
+            "error_count": error_count,
+            "errors_file": (*error_count > 0).then(|| refused.path.display().to_string()),
+            "cursor": cursor,
+            "rows_per_second": rate(*row_count, begun),
+        });
+        output.answer(&document, || {
+            let would = if self.dry_run { "would be " } else { "" };
+            format!(
+                "{} rows: {} {would}created, {} {would}updated, {} unchanged, {} refused ({}/s)",
+                count(*row_count),
+                count(*created_count),
+                count(*updated_count),
+                count(*unchanged_count),
+                count(*error_count),
+                rate(*row_count, begun),
+            )
+        })
+    }
+}
+
+/// Reads the file into requests until it ends or the suite stops listening.
+fn send(
+    mut file: File,
+    header: ImportHeader,
+    requests: &mpsc::Sender<ImportCustomersRequest>,
+    bar: &ProgressBar,
+) -> std::io::Result<()> {
+    let mut part = Ask::Header(header);
+    loop {
+        if requests
+            .blocking_send(ImportCustomersRequest { part: Some(part) })
+            .is_err()
+        {
+            // The call has ended; its status says why.
+            return Ok(());
+        }
+        let mut chunk = vec![0; CHUNK_BYTES];
+        let length = file.read(&mut chunk)?;
+        if length == 0 {
+            return Ok(());
+        }
+        chunk.truncate(length);
+        bar.inc(length as u64);
+        part = Ask::Chunk(chunk);
+    }
+}
+
+fn by_name(file: &Path) -> Option<Format> {
+    match file.extension()?.to_str()?.to_ascii_lowercase().as_str() {
+        "csv" => Some(Format::Csv),
+        "ndjson" | "jsonl" => Some(Format::Ndjson),
+        _ => None,
+    }
+}
+
+/// Rows a second, for people.
+fn rate(rows: i64, begun: Instant) -> i64 {
+    let millis = i64::try_from(begun.elapsed().as_millis())
+        .unwrap_or(i64::MAX)
+        .max(1);
+    rows.saturating_mul(1_000) / millis
+}
+
+/// The list of refused rows; the file is made when there is one.
+struct Refused {
+    path: PathBuf,
+    writer: Option<csv::Writer<File>>,
+}
+
+impl Refused {
+    fn new(path: PathBuf) -> Self {
+        Self { path, writer: None }
+    }
+
+    fn write(&mut self, error: &ImportRowError) -> Result<()> {
+        let unwritable = |error: csv::Error| {
+            Failure::io(
+                self.path.display().to_string(),
+                std::io::Error::other(error),
+            )
+        };
+        let writer = match &mut self.writer {
+            Some(writer) => writer,
+            None => {
+                let mut writer = csv::Writer::from_path(&self.path).map_err(unwritable)?;
+                writer
+                    .write_record(["row", "column", "reason", "message"])
+                    .map_err(unwritable)?;
+                self.writer.insert(writer)
+            }
+        };
+        let reason = ErrorReason::try_from(error.reason).unwrap_or(ErrorReason::Unspecified);
+        let reason = reason.as_str_name().trim_start_matches("ERROR_REASON_");
+        writer
+            .write_record([
+                &error.row.to_string(),
+                &error.column,
+                reason,
+                &error.message,
+            ])
+            .map_err(unwritable)
+    }
+
+    fn finish(&mut self) -> Result<()> {
+        let Some(writer) = &mut self.writer else {
+            return Ok(());
+        };
+        writer
+            .flush()
+            .map_err(|error| Failure::io(self.path.display().to_string(), error))
+    }
+}

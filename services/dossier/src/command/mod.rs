@@ -1,0 +1,10 @@
+//! One file a command.
+
+pub(crate) mod customer;
+pub(crate) mod health;
+pub(crate) mod import;
+pub(crate) mod migrate;
+pub(crate) mod report;
+pub(crate) mod segment;
+pub(crate) mod serve;
+pub(crate) mod token;

@@ -1,0 +1,97 @@
+//! The way to a running suite: an address and, where it asks for one, a token.
+
+use std::time::Duration;
+
+use clap::Args;
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::service::Interceptor;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Request, Status};
+
+use crate::failure::{Failure, Result};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What every client of this command line is built on.
+pub(crate) type Wire = InterceptedService<Channel, Bearer>;
+
+#[derive(Args, Clone)]
+pub(crate) struct Connect {
+    /// Where the suite serves
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "DOSSIER_ADDRESS",
+        default_value = "http://127.0.0.1:50050",
+        help_heading = "Connection"
+    )]
+    pub address: String,
+
+    /// A token, as `dossier token` makes them; not needed on the machine of an embedded suite
+    #[arg(
+        long,
+        value_name = "TOKEN",
+        env = "DOSSIER_TOKEN",
+        hide_env_values = true,
+        help_heading = "Connection"
+    )]
+    pub token: Option<String>,
+}
+
+impl Connect {
+    pub async fn wire(&self) -> Result<Wire> {
+        let bearer = Bearer::new(self.token.as_deref())?;
+        let channel = self
+            .endpoint()?
+            .connect()
+            .await
+            .map_err(|_| Failure::Unreachable {
+                address: self.address.clone(),
+            })?;
+        Ok(InterceptedService::new(channel, bearer))
+    }
+
+    pub fn endpoint(&self) -> Result<Endpoint> {
+        let address = if self.address.contains("://") {
+            self.address.clone()
+        } else {
+            format!("http://{}", self.address)
+        };
+        let endpoint = Endpoint::from_shared(address).map_err(|_| {
+            Failure::usage(format!(
+                "--address {} is none; one looks like http://127.0.0.1:50050.",
+                self.address
+            ))
+        })?;
+        Ok(endpoint.connect_timeout(CONNECT_TIMEOUT).tcp_nodelay(true))
+    }
+}
+
+/// Puts the token on every call.
+#[derive(Clone)]
+pub(crate) struct Bearer(Option<MetadataValue<Ascii>>);
+
+impl Bearer {
+    fn new(token: Option<&str>) -> Result<Self> {
+        let Some(token) = token.map(str::trim).filter(|token| !token.is_empty()) else {
+            return Ok(Self(None));
+        };
+        let mut value: MetadataValue<Ascii> = format!("Bearer {token}")
+            .parse()
+            .map_err(|_| Failure::usage("The token holds characters that no token has."))?;
+        value.set_sensitive(true);
+        Ok(Self(Some(value)))
+    }
+}
+
+impl Interceptor for Bearer {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        if let Some(value) = &self.0 {
+            request
+                .metadata_mut()
+                .insert("authorization", value.clone());
+        }
+        Ok(request)
+    }
+}
