@@ -1,1 +1,44 @@
-//! What it means
+#![doc = include_str!("../README.md")]
+
+mod api;
+mod app;
+mod domain;
+mod error;
+mod jobs;
+mod peers;
+mod store;
+
+use dossier_runtime::{Deps, Recipe, Service};
+use futures::FutureExt;
+
+/// How the service is made.
+pub fn recipe() -> Recipe {
+    Recipe {
+        name: "segmentation",
+        grpc_services: api::SERVICES,
+        migrations: store::migrations,
+        build: |deps| async move { Ok(build(deps)) }.boxed(),
+    }
+}
+
+fn build(deps: Deps) -> Service {
+    let Deps {
+        db,
+        feed,
+        vault: _,
+        cache: _,
+        clock,
+        peers,
+        stop,
+    } = deps;
+    let peers = peers::Peers {
+        profile: peers::Profile::new(peers.profile),
+        interaction: peers::Interaction::new(peers.interaction),
+        feedback: peers::Feedback::new(peers.feedback),
+    };
+    let app = app::App::new(db, feed, clock, peers);
+    Service {
+        routes: api::routes(&app),
+        jobs: jobs::jobs(&app, &stop),
+    }
+}

@@ -1,0 +1,55 @@
+//! When a feed's history cannot be continued, as after a restore of the service behind it: what it
+//! told is forgotten and read anew. Memberships stay as they are meanwhile, and afterwards only true
+//! differences become transitions.
+
+use dossier_feed::Consumer;
+use dossier_kernel::{Ctx, Result, TenantId};
+
+use super::App;
+use crate::store::across::{self, LostFeed};
+
+impl App {
+    pub async fn begin_rereading(&self, feed: LostFeed) -> Result<()> {
+        let consumer = self.consumer_of(feed).clone();
+        let ctx = Ctx::service("segmentation.reread", TenantId::all());
+        self.0
+            .db
+            .write(&ctx, move |tx| {
+                Box::pin(async move {
+                    across::begin_rereading(tx, feed).await?;
+                    consumer.reset(tx).await
+                })
+            })
+            .await?;
+        tracing::warn!(
+            ?feed,
+            "the history of a feed was lost; its facts are being read anew"
+        );
+        Ok(())
+    }
+
+    /// Ends the rereading of feeds that were read to their end.
+    pub async fn end_rereading(&self) -> Result<()> {
+        for feed in across::rereading(self.0.db.reader()).await? {
+            if !self.consumer_of(feed).progress().borrow().caught_up {
+                continue;
+            }
+            let ctx = Ctx::service("segmentation.reread", TenantId::all());
+            self.0
+                .db
+                .write(&ctx, move |tx| Box::pin(across::end_rereading(tx, feed)))
+                .await?;
+            tracing::info!(?feed, "the facts of a feed are complete again");
+        }
+        Ok(())
+    }
+
+    fn consumer_of(&self, feed: LostFeed) -> &Consumer {
+        let followers = self.followers();
+        match feed {
+            LostFeed::Profile => &followers.profile,
+            LostFeed::Interaction => &followers.interaction,
+            LostFeed::Feedback => &followers.feedback,
+        }
+    }
+}

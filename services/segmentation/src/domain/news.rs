@@ -1,0 +1,38 @@
+//! What the three feeds tell, in segmentation's words.
+
+use dossier_kernel::id::InteractionId;
+use dossier_kernel::{CustomerId, TenantId, Timestamp};
+use uuid::Uuid;
+
+use super::{Profile, Purchase};
+
+/// Something about one customer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct News {
+    pub tenant: TenantId,
+    pub customer: CustomerId,
+    pub what: What,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    /// The customer is there, and this is the file now.
+    File(Profile),
+    /// Deleted softly, with the file as it was.
+    Deleted(Profile),
+    /// Gone for good.
+    Purged,
+    Purchase {
+        interaction: InteractionId,
+        purchase: Purchase,
+    },
+    Response {
+        id: Uuid,
+        time: Timestamp,
+    },
+    /// A case as it stands.
+    Case {
+        id: Uuid,
+        open: bool,
+    },
+}

@@ -1,0 +1,117 @@
+//! What all three feeds have in common: cursors, snapshots, heartbeats, the end.
+
+use dossier_feed::Delivery;
+use dossier_kernel::{Error, Result, Timestamp};
+use dossier_rpc::error_from_status;
+use futures::StreamExt;
+use futures::stream::{self, Stream};
+use tonic::Status;
+
+use super::Told;
+use crate::domain::News;
+
+/// What a message of a watch stream says.
+pub enum Said {
+    /// `None` where the change is of no interest here.
+    Change(Option<News>),
+    Heartbeat,
+    /// The other side stops; the stream is opened again with the cursor.
+    End,
+}
+
+/// Rows of a snapshot come without a cursor. They get one that no feed gives out, because a
+/// consumer takes a cursor that stays the same for nothing new; whoever resumes from one begins the
+/// snapshot anew.
+const IN_SNAPSHOT: &str = "snapshot ";
+
+/// The request's cursor for the one that was stored; empty is the beginning.
+pub fn resume(stored: Option<String>) -> String {
+    stored
+        .filter(|cursor| !is_in_snapshot(cursor))
+        .unwrap_or_default()
+}
+
+pub fn is_in_snapshot(cursor: &str) -> bool {
+    cursor.starts_with(IN_SNAPSHOT)
+}
+
+/// Reads a watch stream until it ends. `read` gives each message's cursor and what it says.
+pub fn told<M: Send + 'static>(
+    messages: impl Stream<Item = Result<M, Status>> + Send + 'static,
+    read: fn(M) -> Result<(String, Said)>,
+) -> Told {
+    let deliveries = stream::unfold(
+        (messages.boxed(), 0_u64),
+        move |(mut messages, row)| async move {
+            let delivery = match messages.next().await? {
+                Err(status) => Err(error_from_status(status)),
+                Ok(message) => match read(message) {
+                    Err(error) => Err(error),
+                    Ok((_, Said::End)) => return None,
+                    Ok((cursor, Said::Heartbeat)) => Ok(Delivery {
+                        cursor,
+                        event: None,
+                    }),
+                    Ok((cursor, Said::Change(news))) => {
+                        let cursor = if cursor.is_empty() {
+                            format!("{IN_SNAPSHOT}{row}")
+                        } else {
+                            cursor
+                        };
+                        Ok(Delivery {
+                            cursor,
+                            event: Some(news),
+                        })
+                    }
+                },
+            };
+            Some((delivery, (messages, row + 1)))
+        },
+    );
+    deliveries.boxed()
+}
+
+/// What a peer sent that it should not.
+pub fn spoiled(what: &str) -> Error {
+    Error::internal(format!("a peer's feed is spoiled: {what}"))
+}
+
+pub fn time(at: Option<prost_types::Timestamp>, what: &str) -> Result<Timestamp> {
+    at.and_then(|at| Timestamp::from_secs_nanos(at.seconds, at.nanos))
+        .ok_or_else(|| spoiled(what))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn rows_of_a_snapshot_get_cursors_that_begin_anew() {
+        let messages = stream::iter(["", "", "abc", "heartbeat", "end", "late"].map(Ok));
+        let read = |text: &str| {
+            Ok(match text {
+                "heartbeat" => ("abc".to_owned(), Said::Heartbeat),
+                "end" => ("abc".to_owned(), Said::End),
+                cursor => (cursor.to_owned(), Said::Change(None)),
+            })
+        };
+        let told: Vec<_> = told(messages, read)
+            .map(|d| d.expect("reads"))
+            .collect()
+            .await;
+        let cursors: Vec<_> = told
+            .iter()
+            .map(|delivery| delivery.cursor.as_str())
+            .collect();
+        assert_eq!(cursors, ["snapshot 0", "snapshot 1", "abc", "abc"]);
+        assert_eq!(
+            told.iter()
+                .filter(|delivery| delivery.event.is_none())
+                .count(),
+            1
+        );
+        assert_eq!(resume(Some("snapshot 1".to_owned())), "");
+        assert_eq!(resume(Some("abc".to_owned())), "abc");
+        assert_eq!(resume(None), "");
+    }
+}
