@@ -7,6 +7,8 @@ mod error;
 mod jobs;
 mod peers;
 mod store;
+#[cfg(test)]
+mod tests;
 
 use dossier_runtime::{Deps, Recipe, Service};
 use futures::FutureExt;

@@ -136,7 +136,7 @@ fn encode_case(case: CaseEvent) -> wire::Case {
     wire::Case {
         name: format!("cases/{case_id}"),
         uid: case_id.to_string(),
-        etag: format!("\"{revision}\""),
+        etag: revision.to_string(),
         create_time: wire_time(create_time),
         update_time: wire_time(update_time),
         customer: format!("customers/{customer_id}"),

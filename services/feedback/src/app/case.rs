@@ -5,7 +5,7 @@ use dossier_filter::Filter;
 use dossier_kernel::id::CaseId;
 use dossier_kernel::{Ctx, Error, PageSize, Pii, Result, Timestamp};
 
-use super::{App, Done, cursor_of};
+use super::{App, Done};
 use crate::domain::case_filter::CaseFields;
 use crate::domain::{Case, CaseDraft, Who};
 use crate::store::{CaseRows, Cases, FeedbackEvent};
@@ -38,7 +38,7 @@ impl App {
                 })
             })
             .await?;
-        let cursor = cursor_of(&done);
+        let cursor = self.cursor_of(&done).await?;
         Ok(Done {
             value: self.open_rows(ctx, done.value).await?,
             cursor,
@@ -135,7 +135,7 @@ impl App {
                 })
             })
             .await?;
-        let cursor = cursor_of(&done);
+        let cursor = self.cursor_of(&done).await?;
         Ok(Done {
             value: self.open_rows(ctx, done.value).await?,
             cursor,

@@ -64,8 +64,12 @@ impl App {
         });
         Ok(())
     }
-}
 
-fn cursor_of<T>(done: &Committed<T>) -> Option<String> {
-    Cursor::of(&done.positions).map(|cursor| cursor.to_string())
+    /// The cursor that covers a mutation; a replayed one lies somewhere before the head.
+    async fn cursor_of<T>(&self, done: &Committed<T>) -> Result<Option<String>> {
+        if done.replayed {
+            return Ok(Some(self.feed.head().await?.to_string()));
+        }
+        Ok(Cursor::of(&done.positions).map(|cursor| cursor.to_string()))
+    }
 }

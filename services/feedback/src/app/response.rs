@@ -4,7 +4,7 @@ use dossier_db::{Once, Tx};
 use dossier_kernel::id::{InvitationId, ResponseId, SurveyId};
 use dossier_kernel::{Ctx, Error, PageSize, Reason, Result, Timestamp};
 
-use super::{App, Done, cursor_of};
+use super::{App, Done};
 use crate::domain::{Answer, Invitation, Response, Who, check_answers};
 use crate::store::{FeedbackEvent, InvitationRow, Invitations, ResponseRow, Responses, Surveys};
 
@@ -64,7 +64,7 @@ impl App {
                 Box::pin(async move { app.submit(&inside, tx, invitation, given).await })
             })
             .await?;
-        let cursor = cursor_of(&done);
+        let cursor = self.cursor_of(&done).await?;
         let response = self.open_response(ctx, done.value).await?;
         Ok(Done {
             value: response,

@@ -151,7 +151,7 @@ impl Case {
     }
 
     pub fn etag(&self) -> String {
-        format!("\"{}\"", self.revision)
+        self.revision.to_string()
     }
 
     /// Records what the customer was told; possible until the case is closed.

@@ -136,7 +136,7 @@ impl Survey {
     }
 
     pub fn etag(&self) -> String {
-        format!("\"{}\"", self.revision)
+        self.revision.to_string()
     }
 
     /// Changes a draft. An empty `etag` accepts any.

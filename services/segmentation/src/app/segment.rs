@@ -67,7 +67,7 @@ impl Outcome {
 
 /// Changes with every write (AIP-154).
 pub fn etag(revision: i64) -> String {
-    format!("\"{revision}\"")
+    revision.to_string()
 }
 
 impl App {

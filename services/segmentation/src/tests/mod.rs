@@ -1,0 +1,11 @@
+//! What the service promises, on every backend, without its neighbours.
+
+mod definitions;
+mod learning;
+mod reports;
+mod rereading;
+mod settling;
+mod time;
+mod together;
+mod watching;
+mod world;

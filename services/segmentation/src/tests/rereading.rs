@@ -1,0 +1,122 @@
+//! A feed that lost its history is read anew, and nobody notices but where it matters.
+
+use dossier_db::Db;
+use dossier_feed::{Consumer, Delivery};
+use dossier_kernel::{Ctx, Result, TenantId};
+use futures::future::BoxFuture;
+use futures::stream::{self, BoxStream, StreamExt};
+use tokio_util::sync::CancellationToken;
+
+use super::world::{World, file, ids};
+use crate::domain::{Cause, News, What};
+use crate::store::across::{self, LostFeed};
+
+/// Lets the consumer of a feed read `news` and then a heartbeat.
+async fn feed(world: &World, consumer: &Consumer, news: Vec<News>) {
+    let app = world.app.clone();
+    let stop = CancellationToken::new();
+    let stopping = stop.clone();
+    let open = move |_| -> BoxFuture<'static, Result<BoxStream<'static, Result<Delivery<News>>>>> {
+        let events = news.clone().into_iter().enumerate().map(|(n, news)| {
+            Ok(Delivery {
+                cursor: format!("snapshot {n}"),
+                event: Some(news),
+            })
+        });
+        let caught_up = Ok(Delivery {
+            cursor: "end".to_owned(),
+            event: None,
+        });
+        let deliveries: Vec<_> = events.chain([caught_up]).collect();
+        let stop = stopping.clone();
+        let end = stream::once(async move {
+            stop.cancel();
+            std::future::pending().await
+        });
+        Box::pin(async move { Ok(stream::iter(deliveries).chain(end).boxed()) })
+    };
+    let learn = |app: crate::app::App| {
+        move |tx, news| -> BoxFuture<'_, Result<()>> {
+            let app = app.clone();
+            Box::pin(async move { app.learn(tx, news, Cause::Customer).await })
+        }
+    };
+    consumer.run(open, learn(app), stop).await.expect("follows");
+}
+
+async fn is_rereading(db: &Db) -> bool {
+    across::is_rereading(db.reader()).await.expect("reads")
+}
+
+#[tokio::test]
+async fn only_true_differences_become_transitions() {
+    for world in World::each().await {
+        let segment = world
+            .settled(
+                "chinese buyers",
+                r#"region_code = "CN" AND count(purchase) > 0"#,
+            )
+            .await;
+        let customers = ids(3);
+        for id in &customers {
+            world.tell(vec![world.live(*id), world.buys(*id, 5)]).await;
+        }
+        let before = world.published().await.len();
+
+        world
+            .app
+            .begin_rereading(LostFeed::Profile)
+            .await
+            .expect("begins");
+        assert!(is_rereading(&world.test.db).await);
+        // Nobody is judged by half of the facts, whatever else happens meanwhile.
+        world.tell(vec![world.buys(customers[0], 1)]).await;
+        world.app.sweep().await.expect("waits");
+        world.app.end_rereading().await.expect("not yet");
+        assert!(is_rereading(&world.test.db).await);
+        assert_eq!(world.published().await.len(), before);
+
+        // One is as before, one has moved, and one does not exist any more.
+        let moved = world.news(customers[1], What::File(file("DE", &[])));
+        let profile = world.app.followers().profile.clone();
+        feed(&world, &profile, vec![world.live(customers[0]), moved]).await;
+        world.app.end_rereading().await.expect("ends");
+        world.app.settle().await.expect("settles");
+        assert!(!is_rereading(&world.test.db).await);
+        assert_eq!(world.members(segment).await, [customers[0]].into());
+        assert_eq!(world.followed().await[&segment], [customers[0]].into());
+        assert_eq!(world.published().await.len(), before + 2);
+        world.test.discard().await;
+    }
+}
+
+#[tokio::test]
+async fn purchases_that_are_told_again_count_once() {
+    for world in World::each().await {
+        let customer = ids(1)[0];
+        let told = [world.buys(customer, 5), world.buys(customer, 6)];
+        world
+            .tell(vec![world.live(customer), told[0].clone(), told[1].clone()])
+            .await;
+        world
+            .app
+            .begin_rereading(LostFeed::Interaction)
+            .await
+            .expect("begins");
+        let interaction = world.app.followers().interaction.clone();
+        feed(&world, &interaction, told.to_vec()).await;
+        world.app.end_rereading().await.expect("ends");
+        let report = world
+            .app
+            .get_purchase_report(&world.ctx)
+            .await
+            .expect("reports");
+        assert_eq!(
+            (report.purchase_count, report.purchase_total.micros),
+            (2, 11_000_000)
+        );
+        let ctx = Ctx::service("test", TenantId::all());
+        assert_eq!(ctx.tenant, TenantId::all());
+        world.test.discard().await;
+    }
+}
