@@ -4,16 +4,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dossier_db::{Backend, Position};
-use dossier_feed::Item;
-use dossier_kernel::TenantId;
+use dossier_db::testing::TestDb;
+use dossier_db::{Backend, Change, Position};
+use dossier_feed::{Feed, Item};
+use dossier_kernel::{Error, TenantId, Timestamp};
 use futures::StreamExt;
 use futures::future::join_all;
-use sea_orm::{ConnectionTrait, TransactionTrait};
+use sea_orm::{ConnectionTrait, Statement, TransactionTrait};
 use uuid::Uuid;
 
 use crate::history::{assert_dense, assert_whole, committed};
-use crate::world::{Dice, World, bodies, publish, publish_or, shop};
+use crate::world::{Dice, QUICK, World, bodies, ctx, migrations, publish, publish_or, shop};
 
 const WRITERS: u64 = 16;
 const WRITES: u64 = 25;
@@ -125,6 +126,80 @@ async fn a_large_transaction_is_whole_and_in_the_order_it_was_staged() {
     }
 }
 
+/// Every transaction touches every shard; whoever took them in another order would deadlock.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn transactions_over_many_shards_take_turns() {
+    for world in World::each().await {
+        let writer = |_| {
+            let db = world.db();
+            async move {
+                for _ in 0..25 {
+                    let changes = (0..60).map(|n| (Uuid::now_v7(), format!("{n}"))).collect();
+                    publish(&db, "a", changes).await.expect("no deadlock");
+                }
+            }
+        };
+        for done in join_all((0..16).map(writer).map(tokio::spawn)).await {
+            done.expect("every write succeeds");
+        }
+        assert_eq!(world.read_all(shop("a"), None).await.len(), 16 * 25 * 60);
+        world.test.discard().await;
+    }
+}
+
+/// A full disk or a failing one makes SQLite roll back the whole transaction by itself, in the
+/// middle of a batch; here the work does it, and goes on as if nothing had happened.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_transaction_that_the_database_gave_up_publishes_nothing_and_the_writer_goes_on() {
+    let test = TestDb::sqlite(migrations, dossier_feed::append).await;
+    let feed = Feed::open(test.db.clone(), QUICK);
+    let ctx = ctx();
+    for swallow in [true, false] {
+        let before = publish(&test.db, "a", vec![(Uuid::now_v7(), "kept".into())]);
+        before.await.expect("publishes");
+        let lost = test.db.write(&ctx, move |tx| {
+            Box::pin(async move {
+                let change = Change {
+                    tenant: shop("a"),
+                    subject: Uuid::now_v7(),
+                    time: Timestamp(0),
+                    body: b"lost".to_vec(),
+                };
+                tx.stage(change);
+                tx.conn()
+                    .execute_unprepared("ROLLBACK")
+                    .await
+                    .expect("rolls back");
+                if swallow {
+                    Ok(())
+                } else {
+                    Err(Error::unavailable("Told to."))
+                }
+            })
+        });
+        let beside = publish(&test.db, "a", vec![(Uuid::now_v7(), "kept".into())]);
+        let (lost, beside) = tokio::join!(lost, beside);
+        lost.expect_err("given up");
+        let kept = if beside.is_ok() { 2 } else { 1 };
+        let head = feed.head().await.expect("reads");
+        let known = test.db.write(&ctx, |tx| Box::pin(count_events(tx)));
+        assert_eq!(known.await.expect("the writer goes on").value, kept);
+        let deleted = feed.compact(Timestamp(1)).await.expect("compacts");
+        assert_eq!(deleted, kept as u64, "{head}");
+    }
+    test.discard().await;
+}
+
+async fn count_events(tx: &dossier_db::Tx) -> dossier_kernel::Result<i64> {
+    let count = Statement::from_string(tx.backend().into(), "SELECT count(*) FROM feed_event");
+    let row = tx
+        .conn()
+        .query_one_raw(count)
+        .await
+        .map_err(dossier_db::error)?;
+    row.expect("a row").try_get_by(0).map_err(dossier_db::error)
+}
+
 /// An xmin horizon would wait for the foreign transaction; counters do not.
 #[tokio::test]
 async fn a_foreign_open_transaction_stalls_nobody() {
@@ -165,7 +240,7 @@ async fn a_commit_is_covered_by_the_head_that_follows_it() {
         assert!(world.feed.head().await.expect("reads").covers(&cursor));
         world
             .feed
-            .wait_for(&crate::world::ctx(), &cursor)
+            .wait_for(&ctx(), &cursor)
             .await
             .expect("is there");
         let ahead = Position {
@@ -173,7 +248,7 @@ async fn a_commit_is_covered_by_the_head_that_follows_it() {
             ..one[0]
         };
         let ahead = dossier_feed::Cursor::of(&[ahead]).expect("a cursor");
-        let soon = crate::world::ctx().with_timeout(Duration::from_millis(30));
+        let soon = ctx().with_timeout(Duration::from_millis(30));
         let error = world
             .feed
             .wait_for(&soon, &ahead)
