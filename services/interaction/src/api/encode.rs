@@ -118,7 +118,7 @@ pub fn change(change: Change) -> wire::WatchInteractionsResponse {
             let change = wire::InteractionChange {
                 tenant: tenant.to_string(),
                 time: Some(timestamp(time)),
-                interaction: Some(interaction(recorded)),
+                interaction: Some(interaction(*recorded)),
             };
             (cursor, Item::Change(change))
         }

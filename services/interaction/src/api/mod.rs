@@ -5,6 +5,8 @@ mod details;
 mod encode;
 mod ingest;
 mod interaction_service;
+#[cfg(test)]
+mod tests;
 
 pub use interaction_service::Api;
 

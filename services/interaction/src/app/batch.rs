@@ -32,7 +32,7 @@ enum Place {
     Row,
     /// Nobody knows the customer. That is an error only where the event is not recorded already:
     /// an event that comes again is answered for ever, also after its customer is gone.
-    Nobody(Record),
+    Nobody(Box<Record>),
 }
 
 impl Interactions {
@@ -55,7 +55,7 @@ impl Interactions {
                     });
                     Place::Row
                 }
-                None => Place::Nobody(record),
+                None => Place::Nobody(Box::new(record)),
             });
         }
         let interactions = Arc::new(interactions);

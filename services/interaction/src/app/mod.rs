@@ -2,7 +2,7 @@
 
 mod batch;
 mod customers;
-mod ids;
+pub mod ids;
 mod ingest;
 mod interaction;
 mod summary;

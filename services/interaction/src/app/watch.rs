@@ -33,7 +33,7 @@ pub enum Change {
         cursor: Cursor,
         tenant: TenantId,
         time: Timestamp,
-        interaction: Interaction,
+        interaction: Box<Interaction>,
     },
     Heartbeat {
         cursor: Cursor,
@@ -101,7 +101,7 @@ impl Interactions {
     async fn interactions_of(
         &self,
         items: &[Result<Item>],
-    ) -> Result<HashMap<InteractionId, Interaction>> {
+    ) -> Result<HashMap<InteractionId, Box<Interaction>>> {
         let mut by_tenant: HashMap<&TenantId, Vec<InteractionId>> = HashMap::new();
         for item in items.iter().flatten() {
             if let Item::Event { tenant, body, .. } = item {
@@ -115,7 +115,7 @@ impl Interactions {
         for (tenant, ids) in by_tenant {
             let models = store::find_many_clear(self.0.db.reader(), tenant, &ids).await?;
             for (id, model) in models {
-                found.insert(id, model.read(Words::default())?);
+                found.insert(id, Box::new(model.read(Words::default())?));
             }
         }
         Ok(found)

@@ -17,6 +17,8 @@ mod interaction;
 mod migration;
 mod record;
 mod summary;
+#[cfg(test)]
+mod tests;
 mod timeline;
 mod words;
 

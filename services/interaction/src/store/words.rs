@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use dossier_kernel::{CustomerId, Error, Pii, Result, TenantId};
 use dossier_vault::{Place, Vault};
-use sea_orm::ConnectionTrait;
+use sea_orm::DatabaseConnection;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use zeroize::Zeroizing;
@@ -84,9 +84,9 @@ pub const fn place(id: Uuid) -> Place {
 }
 
 /// The words of each row, in their order. Where the customer's key was destroyed there are none.
-pub async fn open_words<C: ConnectionTrait>(
+pub async fn open_words(
     vault: &Vault,
-    conn: &C,
+    conn: &DatabaseConnection,
     tenant: &TenantId,
     models: &[Model],
 ) -> Result<Vec<Words>> {

@@ -1,0 +1,189 @@
+//! Timelines and summaries.
+
+use dossier_kernel::CustomerId;
+use tonic::Code;
+
+use super::*;
+
+async fn world_with_purchases(customer: CustomerId) -> (World, Client) {
+    let world = World::start().await;
+    let mut client = world.client("shop").await;
+    for n in 0..5_i64 {
+        let mut one = purchase(&format!("o-{n}"), customer, 1_050);
+        one.occur_time = Some(prost_types::Timestamp {
+            seconds: 900_000_000 + n,
+            nanos: 0,
+        });
+        one.channel = if n < 2 { "web".into() } else { String::new() };
+        client
+            .record_interaction(record(one))
+            .await
+            .expect("recorded");
+    }
+    client
+        .record_interaction(record(purchase("o-9", CustomerId::generate(), 1)))
+        .await
+        .expect("recorded");
+    (world, client)
+}
+
+#[tokio::test]
+async fn a_timeline_is_read_page_by_page_newest_first() {
+    let customer = CustomerId::generate();
+    let (world, mut client) = world_with_purchases(customer).await;
+    let mut request = wire::ListInteractionsRequest {
+        customer: customer.to_name(),
+        page_size: 2,
+        filter: "kind = PURCHASE".into(),
+        ..Default::default()
+    };
+    let mut events = Vec::new();
+    loop {
+        let page = client
+            .list_interactions(request.clone())
+            .await
+            .expect("a page")
+            .into_inner();
+        events.extend(
+            page.interactions
+                .into_iter()
+                .map(|interaction| interaction.event_id),
+        );
+        if page.next_page_token.is_empty() {
+            break;
+        }
+        request.page_token = page.next_page_token;
+    }
+    assert_eq!(events, ["o-4", "o-3", "o-2", "o-1", "o-0"]);
+
+    let all = client
+        .list_interactions(wire::ListInteractionsRequest::default())
+        .await;
+    assert_eq!(all.expect("all").into_inner().interactions.len(), 6);
+    let mut foreign = world.client("other").await;
+    request.page_token.clear();
+    let nothing = foreign
+        .list_interactions(request)
+        .await
+        .expect("nothing")
+        .into_inner();
+    assert!(nothing.interactions.is_empty());
+    world.running.stop().await;
+}
+
+#[tokio::test]
+async fn questions_that_make_no_sense_are_refused_with_their_field() {
+    let customer = CustomerId::generate();
+    let (world, mut client) = world_with_purchases(customer).await;
+    let ask = wire::ListInteractionsRequest::default;
+    let page = client.list_interactions(wire::ListInteractionsRequest {
+        page_size: 1,
+        ..ask()
+    });
+    let token = page.await.expect("a page").into_inner().next_page_token;
+    for (request, field, wanted) in [
+        (
+            wire::ListInteractionsRequest {
+                filter: "color = RED".into(),
+                ..ask()
+            },
+            "filter",
+            "INVALID_FILTER",
+        ),
+        (
+            wire::ListInteractionsRequest {
+                order_by: "kind".into(),
+                ..ask()
+            },
+            "order_by",
+            "INVALID_FILTER",
+        ),
+        (
+            wire::ListInteractionsRequest {
+                customer: "x".into(),
+                ..ask()
+            },
+            "customer",
+            "INVALID_ARGUMENT",
+        ),
+        (
+            wire::ListInteractionsRequest {
+                page_size: -1,
+                ..ask()
+            },
+            "page_size",
+            "INVALID_ARGUMENT",
+        ),
+        (
+            wire::ListInteractionsRequest {
+                page_token: token,
+                order_by: "create_time".into(),
+                ..ask()
+            },
+            "page_token",
+            "INVALID_ARGUMENT",
+        ),
+    ] {
+        let refused = client.list_interactions(request).await.err().expect(field);
+        assert_eq!(refused.code(), Code::InvalidArgument);
+        assert_eq!(
+            (reason(&refused).as_str(), violated(&refused)),
+            (wanted, vec![field.into()])
+        );
+    }
+    let window = wire::GetActivitySummaryRequest {
+        customer: customer.to_name(),
+        window_days: -1,
+    };
+    let refused = client
+        .get_activity_summary(window)
+        .await
+        .err()
+        .expect("negative");
+    assert_eq!(violated(&refused), ["window_days"]);
+    world.running.stop().await;
+}
+
+#[tokio::test]
+async fn a_summary_counts_and_sums_exactly() {
+    let customer = CustomerId::generate();
+    let (world, mut client) = world_with_purchases(customer).await;
+    let ask = |window_days| wire::GetActivitySummaryRequest {
+        customer: customer.to_name(),
+        window_days,
+    };
+    let summary = client
+        .get_activity_summary(ask(0))
+        .await
+        .expect("a summary")
+        .into_inner();
+    assert_eq!((summary.interaction_count, summary.purchase_count), (5, 5));
+    assert_eq!(
+        summary.first_occur_time.map(|at| at.seconds),
+        Some(900_000_000)
+    );
+    assert_eq!(
+        summary.last_purchase_time.map(|at| at.seconds),
+        Some(900_000_004)
+    );
+    let total = &summary.purchase_totals[0];
+    assert_eq!(
+        (total.currency_code.as_str(), total.units, total.nanos),
+        ("USD", 52, 500_000_000)
+    );
+    assert_eq!(summary.channels[0].interaction_count, 2);
+    assert_eq!(summary.kinds.len(), 1);
+
+    // All of it lies decades back.
+    let recent = client
+        .get_activity_summary(ask(365))
+        .await
+        .expect("a summary")
+        .into_inner();
+    let nothing = wire::ActivitySummary {
+        customer: customer.to_name(),
+        ..Default::default()
+    };
+    assert!(recent == nothing);
+    world.running.stop().await;
+}
