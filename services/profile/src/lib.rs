@@ -6,6 +6,8 @@ mod domain;
 mod error;
 mod jobs;
 mod store;
+#[cfg(test)]
+mod tests;
 
 use dossier_runtime::{Deps, Recipe, Service};
 use futures::FutureExt;

@@ -3,9 +3,7 @@
 use dossier_db::{Backend, Insert, TenantScoped, Tx};
 use dossier_kernel::{CustomerId, Result, TenantId};
 use sea_orm::entity::prelude::*;
-use sea_orm::{
-    ConnectionTrait, FromQueryResult, JoinType, Order, QueryOrder, QuerySelect, Statement, Value,
-};
+use sea_orm::{ConnectionTrait, FromQueryResult, JoinType, QuerySelect, Statement, Value};
 
 use super::customer;
 use crate::domain::KeyKind;
@@ -65,6 +63,7 @@ struct Found {
     hash: Vec<u8>,
     customer_id: Uuid,
     delete_time: Option<i64>,
+    create_time: i64,
 }
 
 /// Everyone who has one of `keys`, deleted customers too. Holders of one key come in the order in
@@ -87,21 +86,23 @@ pub async fn holders<C: ConnectionTrait>(
         let query = dossier_db::find::<Entity>(tenant)
             .select_only()
             .columns([Column::Hash, Column::CustomerId])
-            .column(customer::Column::DeleteTime)
+            .columns([customer::Column::DeleteTime, customer::Column::CreateTime])
             .join(JoinType::InnerJoin, Relation::Customer.def())
             .filter(Column::Kind.eq(kind.code()))
-            .filter(Column::Hash.is_in(hashes))
-            .order_by(customer::Column::CreateTime, Order::Asc)
-            .order_by(Column::CustomerId, Order::Asc);
-        let found = query
+            .filter(Column::Hash.is_in(hashes));
+        let mut found = query
             .into_model::<Found>()
             .all(conn)
             .await
             .map_err(dossier_db::error)?;
+        // Ordered here: asked to order by a column of customers, SQLite walks all of them instead
+        // of looking up the few identifiers (60,000 customers: 28 s instead of 50 ms).
+        found.sort_unstable_by_key(|found| (found.create_time, found.customer_id));
         for Found {
             hash,
             customer_id,
             delete_time,
+            create_time: _,
         } in found
         {
             let Ok(hash) = hash.try_into() else { continue };

@@ -167,12 +167,8 @@ fn has_text(backend: Backend, id: &str, member: Option<&str>) -> Expr {
         .expr(Expr::value(1))
         .from_function(texts, Alias::new("texts"));
     if let Some(member) = member {
-        // json_each names its column `value`; PostgreSQL names it after the table.
-        let column = match backend {
-            Backend::Sqlite => "value",
-            Backend::Postgres => "texts",
-        };
-        query.and_where(Expr::col((Alias::new("texts"), Alias::new(column))).eq(member));
+        // Both functions name their column so.
+        query.and_where(Expr::col((Alias::new("texts"), Alias::new("value"))).eq(member));
     }
     Expr::exists(query)
 }

@@ -1,0 +1,172 @@
+//! The tenant's own fields.
+
+use dossier_proto::common::v1::DataClass;
+use dossier_proto::profile::v1 as wire;
+use tonic::Code;
+use wire::attribute_value::Kind;
+
+use super::*;
+
+fn points(id: &str) -> wire::CreateAttributeDefinitionRequest {
+    wire::CreateAttributeDefinitionRequest {
+        attribute_definition: Some(wire::AttributeDefinition {
+            r#type: wire::AttributeType::Int.into(),
+            data_class: DataClass::Quasi.into(),
+            display_name: "Points".to_owned(),
+            ..Default::default()
+        }),
+        attribute_definition_id: id.to_owned(),
+        request_id: request_id(),
+    }
+}
+
+#[tokio::test]
+async fn a_definition_is_made_once_and_listed_by_id() {
+    for house in House::each().await {
+        let mut client = house.definitions();
+        let request = points("points");
+        let made = client
+            .create_attribute_definition(request.clone())
+            .await
+            .expect("made");
+        let made = made.into_inner();
+        assert_eq!(made.name, "attributeDefinitions/points");
+        let again = client
+            .create_attribute_definition(request)
+            .await
+            .expect("repeated");
+        assert!(
+            again.into_inner() == made,
+            "the same request has one answer"
+        );
+        let taken = client.create_attribute_definition(points("points")).await;
+        assert_eq!(
+            refused(taken),
+            (Code::AlreadyExists, "ALREADY_EXISTS".to_owned())
+        );
+        let bad = wire::CreateAttributeDefinitionRequest::default();
+        let status = status_of(client.create_attribute_definition(bad).await);
+        assert_eq!(
+            refusal(&status).fields,
+            [
+                "attribute_definition_id",
+                "attribute_definition.type",
+                "attribute_definition.data_class"
+            ]
+        );
+        client
+            .create_attribute_definition(points("age"))
+            .await
+            .expect("made");
+        let mut names = Vec::new();
+        let mut page_token = String::new();
+        loop {
+            let request = wire::ListAttributeDefinitionsRequest {
+                page_size: 1,
+                page_token,
+            };
+            let page = client
+                .list_attribute_definitions(request)
+                .await
+                .expect("a page")
+                .into_inner();
+            names.extend(page.attribute_definitions.into_iter().map(|row| row.name));
+            page_token = page.next_page_token;
+            if page_token.is_empty() {
+                break;
+            }
+        }
+        assert_eq!(
+            names,
+            ["attributeDefinitions/age", "attributeDefinitions/points"]
+        );
+        let get = wire::GetAttributeDefinitionRequest {
+            name: made.name.clone(),
+        };
+        assert!(
+            client
+                .get_attribute_definition(get)
+                .await
+                .expect("there")
+                .into_inner()
+                == made
+        );
+        let get = wire::GetAttributeDefinitionRequest {
+            name: "attributeDefinitions/x".to_owned(),
+        };
+        assert_eq!(
+            refused(client.get_attribute_definition(get).await).0,
+            Code::NotFound
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_deprecated_field_keeps_its_values_and_takes_no_new_ones() {
+    for house in House::each().await {
+        let mut definitions = house.definitions();
+        definitions
+            .create_attribute_definition(points("points"))
+            .await
+            .expect("made");
+        let mut client = house.customers();
+        let with = |points: i64| {
+            let value = wire::AttributeValue {
+                kind: Some(Kind::IntValue(points)),
+            };
+            wire::Customer {
+                attributes: [("points".to_owned(), value)].into(),
+                ..known("1")
+            }
+        };
+        let made = create(&mut client, with(7)).await;
+        let deprecate = wire::DeprecateAttributeDefinitionRequest {
+            name: "attributeDefinitions/points".to_owned(),
+            ..Default::default()
+        };
+        let now = definitions
+            .deprecate_attribute_definition(deprecate.clone())
+            .await;
+        assert!(now.expect("deprecated").into_inner().deprecated);
+        definitions
+            .deprecate_attribute_definition(deprecate)
+            .await
+            .expect("no matter");
+
+        assert!(
+            get(&mut client, &made.name)
+                .await
+                .expect("there")
+                .attributes
+                == made.attributes
+        );
+        let change = |points| wire::UpdateCustomerRequest {
+            customer: Some(wire::Customer {
+                name: made.name.clone(),
+                ..with(points)
+            }),
+            update_mask: mask(&["attributes.points", "region_code"]),
+            ..Default::default()
+        };
+        let status = status_of(client.update_customer(change(8)).await);
+        assert_eq!(refusal(&status).fields, ["customer.attributes.points"]);
+        client
+            .update_customer(change(7))
+            .await
+            .expect("the old value stays");
+        let clear = wire::UpdateCustomerRequest {
+            customer: Some(wire::Customer {
+                name: made.name.clone(),
+                ..Default::default()
+            }),
+            update_mask: mask(&["attributes.points"]),
+            ..Default::default()
+        };
+        let now = client
+            .update_customer(clear)
+            .await
+            .expect("cleared")
+            .into_inner();
+        assert!(now.attributes.is_empty());
+    }
+}

@@ -1,0 +1,253 @@
+//! Profile through its generated clients, in process, on both databases.
+
+mod customers;
+mod definitions;
+mod imports;
+mod lists;
+mod mutations;
+mod purges;
+mod upserts;
+mod watches;
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use dossier_cache::Cache;
+use dossier_db::testing::TestDb;
+use dossier_feed::Feed;
+use dossier_kernel::{Clock, Ctx, TenantId, Timestamp};
+use dossier_proto::common::v1 as common;
+use dossier_proto::profile::v1 as wire;
+use dossier_proto::profile::v1::attribute_definition_service_client::AttributeDefinitionServiceClient;
+use dossier_proto::profile::v1::customer_service_client::CustomerServiceClient;
+use dossier_vault::{RootKey, Vault};
+use sea_orm_migration::MigrationTrait;
+use tokio_util::sync::CancellationToken;
+use tonic::body::Body;
+use tonic::{Code, Status};
+use tonic_types::StatusExt;
+use tower::ServiceExt;
+use tower::util::BoxCloneSyncService;
+
+use crate::app::{Parts, Profile};
+use crate::{api, store};
+
+type Wire = BoxCloneSyncService<http::Request<Body>, http::Response<Body>, Infallible>;
+pub type Customers = CustomerServiceClient<Wire>;
+pub type Definitions = AttributeDefinitionServiceClient<Wire>;
+
+/// Profile on a fresh database.
+pub struct House {
+    pub db: Arc<TestDb>,
+    pub clock: Clock,
+    pub profile: Profile,
+    pub stop: CancellationToken,
+}
+
+const NOW: Timestamp = Timestamp::from_secs(1_790_000_000);
+
+fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+    let mut all = vec![
+        dossier_db::migration(),
+        dossier_feed::migration(),
+        dossier_vault::migration(),
+    ];
+    all.extend(store::migrations());
+    all
+}
+
+impl House {
+    /// One of each backend.
+    pub async fn each() -> Vec<Self> {
+        let mut houses = Vec::new();
+        for db in TestDb::each(migrations, dossier_feed::append).await {
+            let clock = Clock::manual(NOW);
+            let stop = CancellationToken::new();
+            let profile = profile_on(&db, &clock, &stop).await;
+            let db = Arc::new(db);
+            houses.push(Self {
+                db,
+                clock,
+                profile,
+                stop,
+            });
+        }
+        houses
+    }
+
+    /// Another process on the same database, with nothing in its cache.
+    pub async fn restarted(&self) -> Self {
+        let db = Arc::clone(&self.db);
+        let profile = profile_on(&db, &self.clock, &self.stop).await;
+        Self {
+            db,
+            clock: self.clock.clone(),
+            profile,
+            stop: self.stop.clone(),
+        }
+    }
+
+    pub fn customers(&self) -> Customers {
+        CustomerServiceClient::new(self.wire(TenantId::embedded_default()))
+    }
+
+    pub fn customers_of(&self, tenant: &str) -> Customers {
+        CustomerServiceClient::new(self.wire(TenantId::parse(tenant).expect("a tenant")))
+    }
+
+    /// As another service of the suite follows all tenants.
+    pub fn customers_of_all(&self) -> Customers {
+        CustomerServiceClient::new(self.wire(TenantId::all()))
+    }
+
+    pub fn definitions(&self) -> Definitions {
+        AttributeDefinitionServiceClient::new(self.wire(TenantId::embedded_default()))
+    }
+
+    /// Moves time, so that what is written next is later.
+    pub fn pass(&self, time: Duration) {
+        self.clock.advance(time);
+    }
+
+    fn wire(&self, tenant: TenantId) -> Wire {
+        let ctx = Ctx::service("test", tenant);
+        let routes = api::routes(self.profile.clone()).prepare();
+        let service = routes.map_request(move |mut request: http::Request<Body>| {
+            request.extensions_mut().insert(ctx.clone());
+            request
+        });
+        BoxCloneSyncService::new(service)
+    }
+}
+
+async fn profile_on(db: &TestDb, clock: &Clock, stop: &CancellationToken) -> Profile {
+    let db = db.reopen().await;
+    let options = dossier_feed::Options {
+        heartbeat: Duration::from_millis(50),
+        ..dossier_feed::Options::default()
+    };
+    let vault = Vault::open(RootKey::from_bytes([7; 32]), db.clone())
+        .await
+        .expect("a root key");
+    Profile::new(Parts {
+        feed: Feed::open(db.clone(), options),
+        db,
+        vault,
+        cache: Cache::memory(1024 * 1024),
+        clock: clock.clone(),
+        stop: stop.clone(),
+    })
+}
+
+pub fn person(name: &str) -> wire::Customer {
+    wire::Customer {
+        r#type: wire::CustomerType::Person.into(),
+        display_name: name.to_owned(),
+        ..wire::Customer::default()
+    }
+}
+
+pub fn id(namespace: &str, value: &str) -> common::ExternalId {
+    common::ExternalId {
+        namespace: namespace.to_owned(),
+        value: value.to_owned(),
+    }
+}
+
+pub fn email(value: &str) -> wire::ContactPoint {
+    wire::ContactPoint {
+        r#type: wire::ContactPointType::Email.into(),
+        value: value.to_owned(),
+        ..wire::ContactPoint::default()
+    }
+}
+
+pub fn phone(value: &str) -> wire::ContactPoint {
+    wire::ContactPoint {
+        r#type: wire::ContactPointType::Phone.into(),
+        value: value.to_owned(),
+        ..wire::ContactPoint::default()
+    }
+}
+
+/// Known by `crm/{value}`.
+pub fn known(value: &str) -> wire::Customer {
+    wire::Customer {
+        external_ids: vec![id("crm", value)],
+        ..person(value)
+    }
+}
+
+pub async fn create(client: &mut Customers, customer: wire::Customer) -> wire::Customer {
+    let request = wire::CreateCustomerRequest {
+        customer: Some(customer),
+        ..Default::default()
+    };
+    client
+        .create_customer(request)
+        .await
+        .expect("created")
+        .into_inner()
+}
+
+pub async fn get(client: &mut Customers, name: &str) -> Result<wire::Customer, Status> {
+    let request = wire::GetCustomerRequest {
+        name: name.to_owned(),
+    };
+    Ok(client.get_customer(request).await?.into_inner())
+}
+
+pub fn mask(paths: &[&str]) -> Option<prost_types::FieldMask> {
+    Some(prost_types::FieldMask {
+        paths: paths.iter().map(|&path| path.to_owned()).collect(),
+    })
+}
+
+pub fn request_id() -> String {
+    uuid::Uuid::new_v4().to_string()
+}
+
+/// What a refusal says: code, reason, fields.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Refusal {
+    pub code: Code,
+    pub reason: String,
+    pub fields: Vec<String>,
+}
+
+pub fn refusal(status: &Status) -> Refusal {
+    let details = status.get_error_details();
+    let reason = details
+        .error_info()
+        .map(|info| info.reason.clone())
+        .unwrap_or_default();
+    let violations = details
+        .bad_request()
+        .map(|bad| bad.field_violations.clone());
+    let fields = violations
+        .unwrap_or_default()
+        .into_iter()
+        .map(|violation| violation.field);
+    Refusal {
+        code: status.code(),
+        reason,
+        fields: fields.collect(),
+    }
+}
+
+pub fn fact(status: &Status, key: &str) -> String {
+    let details = status.get_error_details();
+    let info = details.error_info().expect("an ErrorInfo");
+    info.metadata.get(key).cloned().unwrap_or_default()
+}
+
+/// Code and reason of a refusal that names no fields.
+pub fn refused<T>(answer: Result<T, Status>) -> (Code, String) {
+    let refusal = refusal(&status_of(answer));
+    (refusal.code, refusal.reason)
+}
+
+pub fn status_of<T>(answer: Result<T, Status>) -> Status {
+    answer.err().expect("refused")
+}

@@ -1,0 +1,67 @@
+//! Deleted customers go for good.
+
+use dossier_proto::profile::v1 as wire;
+use tonic::Code;
+use wire::watch_customers_response::Item;
+
+use super::*;
+
+#[tokio::test]
+async fn retention_ends_and_everything_goes() {
+    for house in House::each().await {
+        let mut client = house.customers();
+        let kept = create(&mut client, known("kept")).await;
+        let gone = create(&mut client, known("gone")).await;
+        let theirs = create(&mut house.customers_of("other"), known("gone")).await;
+        let delete = |name: &str| wire::DeleteCustomerRequest {
+            name: name.to_owned(),
+            ..Default::default()
+        };
+        client
+            .delete_customer(delete(&gone.name))
+            .await
+            .expect("deleted");
+        house
+            .customers_of("other")
+            .delete_customer(delete(&theirs.name))
+            .await
+            .expect("deleted");
+        get(&mut client, &gone.name).await.expect("still there");
+
+        house.pass(Duration::from_secs(30 * 86_400 - 1));
+        assert_eq!(house.profile.purge_customers().await.expect("sweeps"), 0);
+        let request = wire::WatchCustomersRequest::default();
+        let mut stream = client
+            .watch_customers(request)
+            .await
+            .expect("watches")
+            .into_inner();
+        // The first message says that the stream has caught up.
+        stream
+            .message()
+            .await
+            .expect("goes on")
+            .expect("a heartbeat");
+        house.pass(Duration::from_secs(1));
+        assert_eq!(house.profile.purge_customers().await.expect("sweeps"), 2);
+        assert_eq!(house.profile.purge_customers().await.expect("sweeps"), 0);
+
+        assert_eq!(
+            refused(get(&mut client, &gone.name).await).0,
+            Code::NotFound
+        );
+        get(&mut client, &kept.name).await.expect("there");
+        create(&mut client, known("gone")).await;
+        // Changes of different customers may come in either order.
+        let told = loop {
+            let message = stream.message().await.expect("goes on").expect("a message");
+            match message.item {
+                Some(Item::Change(told)) if told.r#type() == wire::CustomerChangeType::Purged => {
+                    break told;
+                }
+                _ => {}
+            }
+        };
+        assert_eq!(told.customer.expect("a customer").name, gone.name);
+    }
+}
