@@ -66,8 +66,9 @@ impl Outcome {
 }
 
 /// Changes with every write (AIP-154).
+/// Changes with every write (AIP-154).
 pub fn etag(revision: i64) -> String {
-    revision.to_string()
+    format!("\"{revision}\"")
 }
 
 impl App {

@@ -91,7 +91,8 @@ async fn follow(
     }
 }
 
-fn learn(
+/// What a consumer of any of the feeds does with its news.
+pub fn learn(
     app: App,
     cause: Cause,
 ) -> impl for<'t> Fn(&'t Tx, Vec<Option<News>>) -> BoxFuture<'t, Result<()>> + Send + Sync + 'static

@@ -1,6 +1,6 @@
 //! What goes on in the background: following three feeds, looking at the clock, settling segments.
 
-mod follow;
+pub(crate) mod follow;
 mod settle;
 mod sweep;
 

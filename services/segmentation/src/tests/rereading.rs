@@ -2,46 +2,45 @@
 
 use dossier_db::Db;
 use dossier_feed::{Consumer, Delivery};
-use dossier_kernel::{Ctx, Result, TenantId};
+use dossier_kernel::Result;
 use futures::future::BoxFuture;
-use futures::stream::{self, BoxStream, StreamExt};
+use futures::stream::{self, StreamExt};
 use tokio_util::sync::CancellationToken;
 
 use super::world::{World, file, ids};
 use crate::domain::{Cause, News, What};
+use crate::jobs::follow::learn;
+use crate::peers::Told;
 use crate::store::across::{self, LostFeed};
 
 /// Lets the consumer of a feed read `news` and then a heartbeat.
 async fn feed(world: &World, consumer: &Consumer, news: Vec<News>) {
-    let app = world.app.clone();
-    let stop = CancellationToken::new();
-    let stopping = stop.clone();
-    let open = move |_| -> BoxFuture<'static, Result<BoxStream<'static, Result<Delivery<News>>>>> {
+    let open = move |_| -> BoxFuture<'static, Result<Told>> {
         let events = news.clone().into_iter().enumerate().map(|(n, news)| {
             Ok(Delivery {
                 cursor: format!("snapshot {n}"),
-                event: Some(news),
+                event: Some(Some(news)),
             })
         });
         let caught_up = Ok(Delivery {
             cursor: "end".to_owned(),
             event: None,
         });
-        let deliveries: Vec<_> = events.chain([caught_up]).collect();
-        let stop = stopping.clone();
-        let end = stream::once(async move {
-            stop.cancel();
-            std::future::pending().await
-        });
-        Box::pin(async move { Ok(stream::iter(deliveries).chain(end).boxed()) })
+        let told: Vec<_> = events.chain([caught_up]).collect();
+        Box::pin(async move { Ok(stream::iter(told).chain(stream::pending()).boxed()) })
     };
-    let learn = |app: crate::app::App| {
-        move |tx, news| -> BoxFuture<'_, Result<()>> {
-            let app = app.clone();
-            Box::pin(async move { app.learn(tx, news, Cause::Customer).await })
-        }
+    let mut progress = consumer.progress();
+    let stop = CancellationToken::new();
+    let caught_up = async {
+        progress
+            .wait_for(|progress| progress.caught_up)
+            .await
+            .expect("the consumer lives");
+        stop.cancel();
     };
-    consumer.run(open, learn(app), stop).await.expect("follows");
+    let learn = learn(world.app.clone(), Cause::Customer);
+    let (followed, ()) = tokio::join!(consumer.run(open, learn, stop.clone()), caught_up);
+    followed.expect("follows");
 }
 
 async fn is_rereading(db: &Db) -> bool {
@@ -115,8 +114,6 @@ async fn purchases_that_are_told_again_count_once() {
             (report.purchase_count, report.purchase_total.micros),
             (2, 11_000_000)
         );
-        let ctx = Ctx::service("test", TenantId::all());
-        assert_eq!(ctx.tenant, TenantId::all());
         world.test.discard().await;
     }
 }
