@@ -28,6 +28,7 @@ pub struct Customers {
 }
 
 type Fingerprint = [u8; 32];
+type TenantPrint = [u8; 16];
 
 impl Customers {
     pub fn new(profile: Profile) -> Self {
@@ -44,9 +45,10 @@ impl Customers {
 
     /// In the order asked; `None` where there is no such customer.
     pub async fn resolve(&self, ctx: &Ctx, who: &[&Who]) -> Result<Vec<Option<CustomerId>>> {
+        let tenant = self.tenant_print(&ctx.tenant);
         let prints: Vec<Fingerprint> = who
             .iter()
-            .map(|who| self.fingerprint(&ctx.tenant, who))
+            .map(|who| self.fingerprint(&tenant, who))
             .collect();
         let mut found: HashMap<Fingerprint, Option<CustomerId>> =
             HashMap::with_capacity(prints.len());
@@ -76,9 +78,15 @@ impl Customers {
             .collect())
     }
 
-    fn fingerprint(&self, tenant: &TenantId, who: &Who) -> Fingerprint {
+    /// A name is no secret and stands for itself; hashing is for identifiers.
+    fn fingerprint(&self, tenant: &TenantPrint, who: &Who) -> Fingerprint {
         let (kind, parts): (u8, [&[u8]; 2]) = match who {
-            Who::Customer(id) => (0, [id.0.as_bytes(), b""]),
+            Who::Customer(id) => {
+                let mut print = [0; 32];
+                print[..16].copy_from_slice(tenant);
+                print[16..].copy_from_slice(id.0.as_bytes());
+                return print;
+            }
             Who::Key(CustomerKey::Email(email)) => (1, [email.expose().as_bytes(), b""]),
             Who::Key(CustomerKey::Phone {
                 number,
@@ -88,12 +96,21 @@ impl Customers {
                 (3, [namespace.as_bytes(), value.expose().as_bytes()])
             }
         };
+        self.hash(&[tenant, &[kind], parts[0], parts[1]])
+    }
+
+    fn tenant_print(&self, tenant: &TenantId) -> TenantPrint {
+        let hash = self.hash(&[tenant.as_str().as_bytes()]);
+        let mut print = [0; 16];
+        print.copy_from_slice(&hash[..16]);
+        print
+    }
+
+    fn hash(&self, parts: &[&[u8]]) -> [u8; 32] {
         let mut hash = Sha256::new();
-        self.salt
-            .iter()
-            .for_each(|salt| hash.update(salt.as_bytes()));
-        hash.update([kind]);
-        for part in [tenant.as_str().as_bytes(), parts[0], parts[1]] {
+        hash.update(self.salt[0].as_bytes());
+        hash.update(self.salt[1].as_bytes());
+        for part in parts {
             hash.update((part.len() as u64).to_le_bytes());
             hash.update(part);
         }

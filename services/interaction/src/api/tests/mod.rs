@@ -47,13 +47,19 @@ impl World {
 
     /// An admin of the tenant.
     async fn client(&self, tenant: &str) -> Client {
+        let tenant = TenantId::parse(tenant).expect("a tenant");
+        self.client_of(tenant, PrincipalKind::Person, Role::Admin)
+            .await
+    }
+
+    async fn client_of(&self, tenant: TenantId, kind: PrincipalKind, role: Role) -> Client {
         let grant = Grant {
-            tenant: TenantId::parse(tenant).expect("a tenant"),
+            tenant,
             principal: Principal {
-                kind: PrincipalKind::Person,
+                kind,
                 id: "ada".into(),
             },
-            roles: vec![Role::Admin],
+            roles: vec![role],
             ttl: Duration::from_secs(60),
         };
         let token = self.running.signing_key().mint(grant).expect("a token");

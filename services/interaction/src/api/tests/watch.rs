@@ -116,6 +116,28 @@ async fn a_follower_sees_no_words_and_no_other_tenant() {
 }
 
 #[tokio::test]
+async fn another_service_follows_all_tenants() {
+    let world = World::start().await;
+    for tenant in ["a", "b", "c"] {
+        let mut client = world.client(tenant).await;
+        add(&mut client, tenant).await;
+    }
+    let mut service = world
+        .client_of(TenantId::all(), PrincipalKind::Service, Role::Service)
+        .await;
+    let mut all = watch(&mut service, "", true).await;
+    for tenant in ["a", "b", "c"] {
+        let answer = all.message().await.expect("goes on").expect("goes on");
+        let Some(Item::Change(change)) = answer.item else {
+            panic!("not a change");
+        };
+        assert_eq!(change.tenant, tenant);
+        assert_eq!(change.interaction.expect("there").event_id, tenant);
+    }
+    world.running.stop().await;
+}
+
+#[tokio::test]
 async fn a_stop_ends_the_stream_with_a_cursor_and_a_foreign_cursor_is_refused() {
     let world = World::start().await;
     let mut client = world.client("shop").await;
