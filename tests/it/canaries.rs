@@ -1,5 +1,5 @@
 //! No name, phone, e-mail or word of a customer is written in the clear: not to a database file or
-//! its log, not to PostgreSQL, not to a program's log at its finest level, not by a failing call.
+//! its log, not to PostgreSQL or Redis, not to a program's log at its finest level, not by a failing call.
 
 use std::time::Duration;
 
@@ -52,7 +52,7 @@ async fn nothing_personal_is_written_in_the_clear(backend: Backend) -> anyhow::R
 }
 
 fn search(suite: &Suite, aviary: &Aviary) -> anyhow::Result<()> {
-    std::fs::write(suite.dir().join("database.sql"), suite.database_dump()?)?;
+    suite.dump_stores()?;
     let hits = canary::scan(suite.dir(), &aviary.values)?;
     let told: Vec<_> = hits
         .iter()

@@ -34,6 +34,50 @@ async fn postgres() -> anyhow::Result<()> {
     soak(Backend::PostgresRedis, CYCLES_POSTGRES).await
 }
 
+/// A harness that cannot fail proves nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_and_a_doubled_event_are_noticed() -> anyhow::Result<()> {
+    let mut suite = Suite::start(Backend::SqliteMemory).await?;
+    let mut book = Book::open(suite.clients()?, Dice::random()).await?;
+    while book.acknowledged.is_empty() {
+        book.ingest_until_killed(&mut suite, 0).await?;
+        suite.start_again().await?;
+    }
+    book.compare(&mut suite.clients()?, 0).await?;
+
+    suite.kill()?;
+    let (lost, name) = book
+        .acknowledged
+        .first_key_value()
+        .context("an acknowledged event")?;
+    let (lost, name) = (lost.clone(), name.clone());
+    let database = suite.dir().join("data/dossier-interaction.db");
+    let deleted = rusqlite::Connection::open(database)?.execute(
+        "DELETE FROM interaction WHERE source = 'crash' AND event_id = ?1",
+        [&lost],
+    )?;
+    ensure!(deleted == 1, "the row was not found");
+    suite.start_again().await?;
+    let noticed = book
+        .compare(&mut suite.clients()?, 0)
+        .await
+        .err()
+        .context("not noticed")?;
+    ensure!(
+        noticed.to_string() == format!("event {lost} ({name}) is lost"),
+        "{noticed}"
+    );
+
+    let again = interaction::IngestResult {
+        position: lost.parse()?,
+        outcome: Some(Outcome::Name("interactions/another".to_owned())),
+        duplicate: true,
+    };
+    let noticed = book.note(again).err().context("not noticed")?;
+    ensure!(noticed.to_string().ends_with("doubled"), "{noticed}");
+    Ok(())
+}
+
 async fn soak(backend: Backend, cycles: u64) -> anyhow::Result<()> {
     if !backend.is_wanted() {
         return Ok(());

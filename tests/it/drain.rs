@@ -45,7 +45,9 @@ async fn a_stop_under_load_loses_no_call_and_no_event(mut suite: Suite) -> anyho
         statuses.iter().all(std::process::ExitStatus::success),
         "{statuses:?}"
     );
-    ensure!(asked.elapsed() <= EXIT_MAX, "{:?}", asked.elapsed());
+    let exit = asked.elapsed();
+    ensure!(exit <= EXIT_MAX, "gone after {exit:?}");
+    eprintln!("gone {exit:?} after SIGTERM");
     let mut acknowledged = load.finish().await?;
     let (mut seen, cursor) = watching.await??;
 
@@ -122,7 +124,7 @@ impl Load {
 }
 
 /// Records until the suite is gone. A call that began before the stop was asked for must succeed;
-/// one that began later may be refused, with UNAVAILABLE and nothing else.
+/// one that began later may be turned away.
 async fn write(
     mut clients: Clients,
     customer: String,
@@ -153,10 +155,9 @@ async fn write(
             }
             Err(status) => {
                 ensure!(!began_before, "a call in flight was lost: {status}");
-                ensure!(
-                    status.code() == Code::Unavailable,
-                    "a late call got {status}"
-                );
+                // CANCELLED is tonic's own word for a connection that closed before the request left.
+                let gone = matches!(status.code(), Code::Unavailable | Code::Cancelled);
+                ensure!(gone, "a late call got {status}");
                 return Ok(acknowledged);
             }
         }

@@ -81,7 +81,7 @@ async fn an_unknown_filter_field_is_named_with_the_known_ones(suite: Suite) -> a
         ..Default::default()
     };
     let refused = Refusal::from_answer(clients.segments.create_segment(request).await)?;
-    check_filter(&refused, "segment.rule", &["purchases"])
+    check_filter(&refused, "segment.rule", &["count(purchase"])
 }
 
 fn check_filter(refused: &Refusal, field: &str, words: &[&str]) -> anyhow::Result<()> {

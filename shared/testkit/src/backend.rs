@@ -1,5 +1,6 @@
 //! Where a suite keeps its data.
 
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, bail};
@@ -71,6 +72,20 @@ impl Stores {
     }
 }
 
+impl Stores {
+    /// Everything Redis holds, uncompressed, of this suite and of those that run beside it.
+    pub fn dump_cache(&self, file: &Path) -> anyhow::Result<()> {
+        let redis = || {
+            let mut command = Command::new("redis-cli");
+            command.args(["-u", &self.redis_url]);
+            command
+        };
+        succeed(redis().args(["config", "set", "rdbcompression", "no"]))?;
+        succeed(redis().arg("--rdb").arg(file))?;
+        Ok(())
+    }
+}
+
 impl Drop for Stores {
     fn drop(&mut self) {
         // What cannot be dropped goes with the server of the test run.
@@ -91,21 +106,32 @@ fn required(name: &str) -> anyhow::Result<String> {
 }
 
 fn psql(server: &str, statement: &str) -> anyhow::Result<()> {
-    let output = Command::new("psql")
-        .args([
-            "--no-psqlrc",
-            "--quiet",
-            "--set",
-            "ON_ERROR_STOP=1",
-            "--command",
-            statement,
-            server,
-        ])
+    let mut psql = Command::new("psql");
+    psql.args([
+        "--no-psqlrc",
+        "--quiet",
+        "--set",
+        "ON_ERROR_STOP=1",
+        "--command",
+        statement,
+        server,
+    ]);
+    succeed(&mut psql)?;
+    Ok(())
+}
+
+/// Runs a program that comes with PostgreSQL or Redis, and answers what it printed.
+fn succeed(command: &mut Command) -> anyhow::Result<Vec<u8>> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let output = command
         .stdin(Stdio::null())
         .output()
-        .context("cannot start psql, which comes with PostgreSQL")?;
+        .with_context(|| format!("cannot start {program}, which comes with PostgreSQL or Redis"))?;
     if !output.status.success() {
-        bail!("{statement}: {}", String::from_utf8_lossy(&output.stderr));
+        bail!(
+            "{program} failed: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
-    Ok(())
+    Ok(output.stdout)
 }

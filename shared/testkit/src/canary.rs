@@ -1,5 +1,6 @@
 //! Values that must be written nowhere, and a search for them in everything that is written.
 
+use std::collections::HashMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -37,7 +38,9 @@ pub fn scan(folder: &Path, canaries: &[String]) -> anyhow::Result<Vec<Hit>> {
 /// The needles of every canary, found in one pass over a file by their first four bytes.
 struct Forms {
     needles: Vec<(usize, &'static str, Vec<u8>)>,
-    by_start: std::collections::HashMap<[u8; 4], Vec<usize>>,
+    by_start: HashMap<[u8; 4], Vec<usize>>,
+    /// Whether a needle begins with these two bytes: most places are passed by this alone.
+    begins: Vec<bool>,
 }
 
 impl Forms {
@@ -64,16 +67,25 @@ impl Forms {
     fn new(mut needles: Vec<(usize, &'static str, Vec<u8>)>) -> Self {
         // Shorter pieces are found in noise.
         needles.retain(|(_, _, needle)| needle.len() >= 6);
-        let mut by_start = std::collections::HashMap::<_, Vec<usize>>::new();
+        let mut by_start = HashMap::<_, Vec<usize>>::new();
+        let mut begins = vec![false; 1 << 16];
         for (index, (_, _, needle)) in needles.iter().enumerate() {
             let start = [needle[0], needle[1], needle[2], needle[3]];
             by_start.entry(start).or_default().push(index);
+            begins[usize::from(u16::from_le_bytes([start[0], start[1]]))] = true;
         }
-        Self { needles, by_start }
+        Self {
+            needles,
+            by_start,
+            begins,
+        }
     }
 
     fn find(&self, bytes: &[u8], file: &Path, hits: &mut Vec<Hit>) {
         for (at, start) in bytes.windows(4).enumerate() {
+            if !self.begins[usize::from(u16::from_le_bytes([start[0], start[1]]))] {
+                continue;
+            }
             let start = [start[0], start[1], start[2], start[3]];
             for &index in self.by_start.get(&start).map_or(&[][..], Vec::as_slice) {
                 let (canary, form, needle) = &self.needles[index];

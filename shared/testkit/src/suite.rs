@@ -180,9 +180,14 @@ impl Suite {
         self.dir.path()
     }
 
-    /// Everything PostgreSQL holds for this suite; empty on SQLite.
-    pub fn database_dump(&self) -> anyhow::Result<Vec<u8>> {
-        self.stores.as_ref().map_or(Ok(Vec::new()), Stores::dump)
+    /// Writes what PostgreSQL and Redis hold into the suite's directory, to be searched there;
+    /// SQLite is there already.
+    pub fn dump_stores(&self) -> anyhow::Result<()> {
+        let Some(stores) = &self.stores else {
+            return Ok(());
+        };
+        std::fs::write(self.dir().join("postgres.sql"), stores.dump()?)?;
+        stores.dump_cache(&self.dir().join("redis.rdb"))
     }
 
     /// A token of a person with these roles in this tenant.
