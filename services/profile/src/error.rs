@@ -19,10 +19,7 @@ pub enum Error {
     )]
     IdentifierOfDeleted { kind: KeyKind, holder: CustomerId },
     /// Keys of one call name different customers; at least two, sorted.
-    #[error(
-        "The identifiers name {} different customers; change one of them, or name one customer's only.",
-        .0.len()
-    )]
+    #[error("The identifiers name different customers ({}); name one customer's only.", some(.0))]
     IdentityConflict(Vec<CustomerId>),
     #[error("The etag is not current; read the customer again, then decide again.")]
     EtagMismatch {
@@ -105,6 +102,12 @@ impl From<Error> for kernel::Error {
             Error::Unreadable { .. } => Self::internal(error),
         }
     }
+}
+
+/// The first names, which are no personal data.
+fn some(ids: &[CustomerId]) -> String {
+    let names: Vec<String> = ids.iter().take(5).map(|id| id.to_name()).collect();
+    names.join(", ")
 }
 
 const fn words(kind: KeyKind) -> &'static str {

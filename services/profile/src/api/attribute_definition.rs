@@ -1,11 +1,16 @@
-//! Attribute definitions as messages.
+//! Attribute definitions as messages, and requests about them to commands.
 
+use dossier_db::Once;
+use dossier_kernel::Result;
 use dossier_proto::common::v1::DataClass as WireClass;
 use dossier_proto::profile::v1 as wire;
 use dossier_proto::profile::v1::AttributeType as WireType;
 
+use super::request;
 use super::value::encode_time;
-use crate::domain::{AttributeDefinition, AttributeType, DataClass, NewAttributeDefinition};
+use crate::domain::{
+    AttributeDefinition, AttributeType, DataClass, NewAttributeDefinition, Violations,
+};
 
 pub fn encode(definition: AttributeDefinition) -> wire::AttributeDefinition {
     let AttributeDefinition {
@@ -53,8 +58,50 @@ pub fn encode(definition: AttributeDefinition) -> wire::AttributeDefinition {
     }
 }
 
+pub fn create(
+    asked: wire::CreateAttributeDefinitionRequest,
+) -> Result<(NewAttributeDefinition, Option<Once>)> {
+    let mut problems = Violations::default();
+    let method = "AttributeDefinitionService/CreateAttributeDefinition";
+    let once = request::once(&asked.request_id, method, &asked, &mut problems);
+    let wire::CreateAttributeDefinitionRequest {
+        attribute_definition,
+        attribute_definition_id,
+        request_id: _,
+    } = asked;
+    let definition = attribute_definition.unwrap_or_default();
+    if !definition.name.is_empty() {
+        problems.add_to_request(
+            "attribute_definition.name",
+            "must be empty; the id goes into attribute_definition_id",
+        );
+    }
+    problems.into_result()?;
+    Ok((decode(attribute_definition_id, definition), once))
+}
+
+pub fn deprecate(
+    asked: wire::DeprecateAttributeDefinitionRequest,
+) -> Result<(String, Option<Once>)> {
+    let mut problems = Violations::default();
+    let method = "AttributeDefinitionService/DeprecateAttributeDefinition";
+    let once = request::once(&asked.request_id, method, &asked, &mut problems);
+    let id = name(&asked.name)?;
+    problems.into_result()?;
+    Ok((id, once))
+}
+
+pub fn name(name: &str) -> Result<String> {
+    let id = name
+        .strip_prefix("attributeDefinitions/")
+        .filter(|id| !id.is_empty());
+    let words = "must be attributeDefinitions/{attribute_definition}";
+    id.map(str::to_owned)
+        .ok_or_else(|| request::invalid("name", words))
+}
+
 /// Types and classes that are not known are not stated either.
-pub fn decode(id: String, definition: wire::AttributeDefinition) -> NewAttributeDefinition {
+fn decode(id: String, definition: wire::AttributeDefinition) -> NewAttributeDefinition {
     let wire::AttributeDefinition {
         name: _,
         uid: _,

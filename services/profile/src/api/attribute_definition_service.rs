@@ -10,7 +10,7 @@ use dossier_proto::profile::v1::{
 use dossier_rpc::{ctx, status};
 use tonic::{Request, Response, Status};
 
-use super::{Api, attribute_definition, request};
+use super::{Api, attribute_definition};
 
 type Answer<T> = Result<Response<T>, Status>;
 
@@ -21,7 +21,7 @@ impl AttributeDefinitionService for Api {
         call: Request<CreateAttributeDefinitionRequest>,
     ) -> Answer<AttributeDefinition> {
         let ctx = ctx(&call)?;
-        let (new, once) = request::create_definition(call.into_inner()).map_err(status)?;
+        let (new, once) = attribute_definition::create(call.into_inner()).map_err(status)?;
         let made = self
             .profile
             .create_attribute_definition(&ctx, new, once)
@@ -34,7 +34,7 @@ impl AttributeDefinitionService for Api {
         call: Request<GetAttributeDefinitionRequest>,
     ) -> Answer<AttributeDefinition> {
         let ctx = ctx(&call)?;
-        let id = request::definition_name(&call.get_ref().name).map_err(status)?;
+        let id = attribute_definition::name(&call.get_ref().name).map_err(status)?;
         let found = self.profile.get_attribute_definition(&ctx, &id).await;
         found.map(answer).map_err(status)
     }
@@ -66,7 +66,7 @@ impl AttributeDefinitionService for Api {
         call: Request<DeprecateAttributeDefinitionRequest>,
     ) -> Answer<AttributeDefinition> {
         let ctx = ctx(&call)?;
-        let (id, once) = request::deprecate_definition(call.into_inner()).map_err(status)?;
+        let (id, once) = attribute_definition::deprecate(call.into_inner()).map_err(status)?;
         let done = self
             .profile
             .deprecate_attribute_definition(&ctx, id, once)

@@ -8,11 +8,10 @@ use dossier_proto::profile::v1 as wire;
 use prost::Message;
 use uuid::Uuid;
 
-use super::attribute_definition;
 use super::draft::{self, external_id};
 use super::mask::Mask;
 use crate::app::{BATCH_MAX, List, Mutation, Question, Update, Upsert};
-use crate::domain::{Draft, Key, Many, NewAttributeDefinition, Violations};
+use crate::domain::{Draft, Key, Many, Violations};
 
 const NAME_WORDS: &str = "must be customers/{customer} with a UUID";
 
@@ -286,50 +285,6 @@ pub fn lookup(request: wire::LookupCustomersRequest) -> Result<Vec<Question>> {
     Ok(questions)
 }
 
-pub fn create_definition(
-    request: wire::CreateAttributeDefinitionRequest,
-) -> Result<(NewAttributeDefinition, Option<Once>)> {
-    let mut problems = Violations::default();
-    let method = "AttributeDefinitionService/CreateAttributeDefinition";
-    let once = once(&request.request_id, method, &request, &mut problems);
-    let wire::CreateAttributeDefinitionRequest {
-        attribute_definition,
-        attribute_definition_id,
-        request_id: _,
-    } = request;
-    let definition = attribute_definition.unwrap_or_default();
-    if !definition.name.is_empty() {
-        problems.add_to_request(
-            "attribute_definition.name",
-            "must be empty; the id goes into attribute_definition_id",
-        );
-    }
-    problems.into_result()?;
-    Ok((
-        attribute_definition::decode(attribute_definition_id, definition),
-        once,
-    ))
-}
-
-pub fn deprecate_definition(
-    request: wire::DeprecateAttributeDefinitionRequest,
-) -> Result<(String, Option<Once>)> {
-    let mut problems = Violations::default();
-    let method = "AttributeDefinitionService/DeprecateAttributeDefinition";
-    let once = once(&request.request_id, method, &request, &mut problems);
-    let id = definition_name(&request.name)?;
-    problems.into_result()?;
-    Ok((id, once))
-}
-
-pub fn definition_name(name: &str) -> Result<String> {
-    let id = name
-        .strip_prefix("attributeDefinitions/")
-        .filter(|id| !id.is_empty());
-    let words = "must be attributeDefinitions/{attribute_definition}";
-    id.map(str::to_owned).ok_or_else(|| invalid("name", words))
-}
-
 pub fn customer_name(field: &str, name: &str) -> Result<CustomerId> {
     CustomerId::from_name(name).ok_or_else(|| invalid(field, NAME_WORDS))
 }
@@ -348,7 +303,7 @@ pub fn customer_names(field: &str, names: &[String]) -> Result<Vec<CustomerId>> 
     Ok(ids)
 }
 
-fn invalid(field: &str, words: &str) -> Error {
+pub fn invalid(field: &str, words: &str) -> Error {
     Error::invalid(vec![Violation::new(field, words)])
 }
 
@@ -386,7 +341,7 @@ fn with(mut draft: Draft, problems: Violations) -> Draft {
 }
 
 /// The same message in the same bytes: maps are ordered.
-fn once<M: Message>(
+pub fn once<M: Message>(
     request_id: &str,
     method: &'static str,
     request: &M,

@@ -73,7 +73,11 @@ impl Profile {
             rows: Vec::with_capacity(rows.len()),
             errors: vec![],
         };
-        for row in rows {
+        for (index, row) in rows.into_iter().enumerate() {
+            // Checking is work for the processor: others may have a turn.
+            if index % 64 == 63 {
+                tokio::task::yield_now().await;
+            }
             let ImportRow {
                 number,
                 draft,

@@ -1,6 +1,6 @@
 //! One transaction that changes customers.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use dossier_db::{Change, Tx};
 use dossier_kernel::{Ctx, CustomerId, Error as Failure, Reason, Result, TenantId, Timestamp};
@@ -75,7 +75,8 @@ impl Profile {
         } = mutation;
         // Makes the tenant's key where there is none: inside the transaction it could not.
         self.0.vault.blind_index(&ctx.tenant, "", "").await?;
-        let plain = Arc::new(OnceLock::new());
+        // What the work made, in the clear: for this answer only, never stored.
+        let plain = Arc::new(Mutex::new(None));
         let (keep, profile, tenant) = (Arc::clone(&plain), self.clone(), ctx.tenant.clone());
         let written = self
             .0
@@ -91,7 +92,7 @@ impl Profile {
                     })
                     .await?;
                     let effect = receipt.effect;
-                    let _ = keep.set((customer, effect));
+                    *keep.lock().unwrap_or_else(PoisonError::into_inner) = Some((customer, effect));
                     match validate_only {
                         true => Err(Failure::new(Reason::Cancelled, "A rehearsal is not kept.")),
                         false => Ok(receipt),
@@ -99,18 +100,19 @@ impl Profile {
                 })
             })
             .await;
-        let plain = Arc::into_inner(plain).and_then(OnceLock::into_inner);
-        if let (true, Some((customer, effect))) = (validate_only, &plain) {
+        let mut plain = plain.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if validate_only && let Some((customer, effect)) = plain.take() {
+            let cursor = None;
             return Ok(Done {
-                customer: customer.clone(),
-                effect: *effect,
-                cursor: None,
+                customer,
+                effect,
+                cursor,
             });
         }
         let done = written?;
         let cursor = self.cursor_of(&done).await?;
         let Receipt { row, effect } = done.value;
-        if effect != Effect::Unchanged {
+        if effect != Effect::Unchanged && !done.replayed {
             self.tell_cache(ctx, CustomerId(row.id), row.revision).await;
         }
         let customer = match plain {

@@ -1,7 +1,7 @@
 //! Who has an identifier. The table holds blind indexes, never an identifier.
 
 use dossier_db::{Backend, Insert, TenantScoped, Tx};
-use dossier_kernel::{CustomerId, Result, TenantId};
+use dossier_kernel::{CustomerId, Error, Result, TenantId};
 use sea_orm::entity::prelude::*;
 use sea_orm::{ConnectionTrait, FromQueryResult, JoinType, QuerySelect, Statement, Value};
 
@@ -117,7 +117,8 @@ pub async fn holders<C: ConnectionTrait>(
 }
 
 /// Gives identifiers to their customers; returns one that somebody else has, where the store
-/// refused it. The caller then gives up the whole transaction.
+/// refused it. The caller then gives up the whole transaction, as it does on `UNAVAILABLE`, which
+/// says that who had it is gone by now.
 pub async fn claim(
     tx: &Tx,
     tenant: &TenantId,
@@ -150,11 +151,15 @@ pub async fn claim(
     }
     let keys: Vec<BlindKey> = claims.iter().map(|(key, _)| *key).collect();
     let holders = holders(tx.conn(), tenant, &keys).await?;
-    let ours = |holder: &Holder| claims.contains(&(holder.key, holder.customer));
-    let others = holders
-        .into_iter()
-        .filter(|holder| holder.key.kind.is_exclusive());
-    Ok(others.into_iter().find(|holder| !ours(holder)))
+    let other = holders.into_iter().find(|holder| {
+        holder.key.kind.is_exclusive() && !claims.contains(&(holder.key, holder.customer))
+    });
+    match other {
+        Some(holder) => Ok(Some(holder)),
+        None => Err(Error::unavailable(
+            "An identifier changed hands just now; retry with the same request id.",
+        )),
+    }
 }
 
 const COLUMNS: [&str; 5] = ["tenant_id", "kind", "hash", "holder", "customer_id"];

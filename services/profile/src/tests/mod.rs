@@ -4,6 +4,7 @@ mod customers;
 mod definitions;
 mod imports;
 mod lists;
+mod lookups;
 mod mutations;
 mod purges;
 mod upserts;

@@ -35,6 +35,9 @@ const ANSWERS_WAITING: usize = 64;
 const MESSAGE_ROWS_MAX: usize = 1_000;
 /// The longest row of a file, in bytes.
 const ROW_BYTES_MAX: usize = 1024 * 1024;
+/// How much of a chunk is read before its rows go on: memory holds the rows of this, not of a
+/// whole chunk.
+const PIECE_BYTES: usize = 32 * 1024;
 
 type Answer = Result<ImportCustomersResponse, Status>;
 
@@ -74,28 +77,18 @@ async fn import(
 
     let read = async move {
         let mut rows = Vec::new();
-        loop {
-            let part = next(&mut parts).await?;
-            let end = part.is_none();
-            source.read(part, &mut rows).map_err(status)?;
-            while rows.len() >= BATCH_ROWS_MAX || (end && !rows.is_empty()) {
-                let rest = rows.split_off(rows.len().min(BATCH_ROWS_MAX));
-                let first: Vec<Row> = std::mem::replace(&mut rows, rest);
-                let (rows, origins): (Vec<ImportRow>, Vec<Origin>) = first.into_iter().unzip();
-                let batch = profile.prepare_import(ctx, rows, region.as_deref()).await;
-                // The writer ends first only when it failed, and says why.
-                if batches
-                    .send((batch.map_err(status)?, origins))
-                    .await
-                    .is_err()
-                {
-                    return Ok::<(), Status>(());
+        while let Some(part) = next(&mut parts).await? {
+            for piece in pieces(&part) {
+                source.read(piece, &mut rows).map_err(status)?;
+                while rows.len() >= BATCH_ROWS_MAX {
+                    let rest = rows.split_off(BATCH_ROWS_MAX);
+                    let batch = std::mem::replace(&mut rows, rest);
+                    prepare(profile, ctx, batch, region.as_deref(), &batches).await?;
                 }
             }
-            if end {
-                return Ok(());
-            }
         }
+        source.finish(&mut rows).map_err(status)?;
+        prepare(profile, ctx, rows, region.as_deref(), &batches).await
     };
     let write = async move {
         let mut tally = Tally::default();
@@ -120,6 +113,42 @@ async fn import(
     read?;
     let _ = answers.send(Ok(tally.summary())).await;
     Ok(())
+}
+
+/// Checks a batch and hands it to the writer.
+async fn prepare(
+    profile: &Profile,
+    ctx: &Ctx,
+    rows: Vec<Row>,
+    region: Option<&str>,
+    batches: &mpsc::Sender<(Batch, Vec<Origin>)>,
+) -> Result<(), Status> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let (rows, origins): (Vec<ImportRow>, Vec<Origin>) = rows.into_iter().unzip();
+    let batch = profile
+        .prepare_import(ctx, rows, region)
+        .await
+        .map_err(status)?;
+    // The writer ends first only when it failed, and says why itself.
+    let _ = batches.send((batch, origins)).await;
+    Ok(())
+}
+
+/// What is read at once.
+enum Piece<'a> {
+    Header,
+    Bytes(&'a [u8]),
+    Rows(&'a ImportRows),
+}
+
+fn pieces(part: &Part) -> Vec<Piece<'_>> {
+    match part {
+        Part::Header(_) => vec![Piece::Header],
+        Part::Chunk(chunk) => chunk.chunks(PIECE_BYTES).map(Piece::Bytes).collect(),
+        Part::Rows(rows) => vec![Piece::Rows(rows)],
+    }
 }
 
 async fn next(parts: &mut Streaming<ImportCustomersRequest>) -> Result<Option<Part>, Status> {
@@ -179,33 +208,38 @@ impl Source {
         }
     }
 
-    /// Reads one part, or the end of the stream.
-    fn read(&mut self, part: Option<Part>, rows: &mut Vec<Row>) -> Result<()> {
-        match (self, part) {
-            (_, Some(Part::Header(_))) => Err(invalid("header", "may come once, at the beginning")),
-            (Self::Csv(csv), Some(Part::Chunk(chunk))) => csv.read(&chunk, rows),
-            (Self::Csv(csv), None) => csv.finish(rows),
-            (Self::Ndjson(lines), Some(Part::Chunk(chunk))) => lines.read(&chunk, rows),
-            (Self::Ndjson(lines), None) => lines.finish(rows),
-            (Self::Rows { count }, Some(Part::Rows(ImportRows { customers }))) => {
+    fn read(&mut self, piece: Piece<'_>, rows: &mut Vec<Row>) -> Result<()> {
+        match (self, piece) {
+            (_, Piece::Header) => Err(invalid("header", "may come once, at the beginning")),
+            (Self::Csv(csv), Piece::Bytes(bytes)) => csv.read(bytes, rows),
+            (Self::Ndjson(lines), Piece::Bytes(bytes)) => lines.read(bytes, rows),
+            (Self::Rows { count }, Piece::Rows(ImportRows { customers })) => {
                 if customers.len() > MESSAGE_ROWS_MAX {
                     return Err(too_large("rows of one message", MESSAGE_ROWS_MAX));
                 }
                 for customer in customers {
                     *count += 1;
-                    rows.push((row(*count, message(customer)), Origin::default()));
+                    rows.push((row(*count, message(customer.clone())), Origin::default()));
                 }
                 Ok(())
             }
-            (Self::Rows { .. }, None) => Ok(()),
-            (Self::Rows { .. }, Some(Part::Chunk(_))) => Err(invalid(
+            (Self::Rows { .. }, Piece::Bytes(_)) => Err(invalid(
                 "chunk",
                 "belongs to CSV and NDJSON; the header says ROWS",
             )),
-            (Self::Csv(_) | Self::Ndjson(_), Some(Part::Rows(_))) => Err(invalid(
+            (Self::Csv(_) | Self::Ndjson(_), Piece::Rows(_)) => Err(invalid(
                 "rows",
                 "belong to ROWS; the header says another format",
             )),
+        }
+    }
+
+    /// The stream has ended: so has a last row without a line break.
+    fn finish(&mut self, rows: &mut Vec<Row>) -> Result<()> {
+        match self {
+            Self::Csv(csv) => csv.finish(rows),
+            Self::Ndjson(lines) => lines.finish(rows),
+            Self::Rows { .. } => Ok(()),
         }
     }
 }
