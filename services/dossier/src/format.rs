@@ -1,10 +1,13 @@
 //! How values look to people.
 
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
-use comfy_table::{Cell, CellAlignment, Table};
+use comfy_table::{Cell, CellAlignment, LineStyle, Table, TableStyle};
 use dossier_kernel::{Currency, Timestamp};
 use dossier_proto::common::v1::Money;
 use dossier_proto::segmentation::v1::ValueClass;
+
+/// One line under the header: what people read, and what copies well.
+const STYLE: TableStyle =
+    TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
 /// A table whose columns from `numbers_from` on are numbers.
 pub(crate) struct Sheet {
@@ -18,7 +21,7 @@ impl Sheet {
             table: Table::new(),
             numbers_from,
         };
-        sheet.table.load_style(UTF8_HORIZONTAL_ONLY);
+        sheet.table.load_style(STYLE);
         let cells = sheet.cells(header.iter().map(ToString::to_string).collect());
         sheet.table.set_header(cells);
         sheet
