@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dossier_db::{Db, Tx, error};
-use dossier_kernel::{Clock, Ctx, Error, Reason, Result, TenantId};
+use dossier_kernel::{Clock, Ctx, Error, Reason, Result, TenantId, Timestamp};
 use futures::future::BoxFuture;
 use futures::{FutureExt, Stream, StreamExt};
-use sea_orm::{ConnectionTrait, Statement, Value};
+use sea_orm::{ConnectionTrait, Statement, TryGetable, Value};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -187,12 +187,22 @@ impl Consumer {
         Ok(())
     }
 
+    /// When the stored cursor last moved; `None` before its first move. Also tells of the moves of
+    /// other processes that follow under this name.
+    pub async fn moved_time(&self) -> Result<Option<Timestamp>> {
+        let time = self.select("update_time").await?;
+        Ok(time.map(Timestamp))
+    }
+
     async fn stored(&self) -> Result<Option<String>> {
-        let statement = Statement::from_sql_and_values(
-            self.db.backend().into(),
-            "SELECT cursor FROM feed_cursor WHERE tenant_id = $1 AND consumer = $2",
-            [self.tenant(), self.name.into()],
-        );
+        self.select("cursor").await
+    }
+
+    async fn select<T: TryGetable>(&self, column: &str) -> Result<Option<T>> {
+        let sql =
+            format!("SELECT {column} FROM feed_cursor WHERE tenant_id = $1 AND consumer = $2");
+        let values = [self.tenant(), self.name.into()];
+        let statement = Statement::from_sql_and_values(self.db.backend().into(), sql, values);
         let row = self
             .db
             .reader()

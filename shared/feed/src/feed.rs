@@ -54,7 +54,16 @@ impl Feed {
 
     /// Where the feed stands: covers everything committed before the call.
     pub async fn head(&self) -> Result<Cursor> {
-        Ok(read::cursor_at_head(&read::heads(self.db()).await?))
+        Ok(read::cursor_at_head(
+            &read::heads(self.db().reader()).await?,
+        ))
+    }
+
+    /// Where the feed stands in a reading transaction of the same database: what the transaction
+    /// shows is what everything up to this cursor made, so a snapshot read in it and a watch from
+    /// here on neither miss nor repeat anything. (On PostgreSQL it must be `REPEATABLE READ`.)
+    pub async fn head_in<C: ConnectionTrait>(conn: &C) -> Result<Cursor> {
+        Ok(read::cursor_at_head(&read::heads(conn).await?))
     }
 
     /// Events of `tenant` (or of [`TenantId::all`]) after a cursor, or from the oldest kept. Fails
@@ -80,7 +89,7 @@ impl Feed {
                 return Ok(());
             }
             if head.epoch() != cursor.epoch() {
-                return read::check(cursor, &read::heads(self.db()).await?);
+                return read::check(cursor, &read::heads(self.db().reader()).await?);
             }
             ctx.check_deadline()?;
             let pause_max = ctx.remaining().unwrap_or(pause).min(pause);
@@ -93,7 +102,7 @@ impl Feed {
     /// says how many. Followers further behind are told `COMPACTED`.
     pub async fn compact(&self, keep_after: Timestamp) -> Result<u64> {
         let mut deleted = 0;
-        for head in read::heads(self.db()).await? {
+        for head in read::heads(self.db().reader()).await? {
             let last = self.last_before(&head, keep_after).await?;
             let mut floor = head.floor;
             while floor < last {

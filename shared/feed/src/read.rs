@@ -28,10 +28,10 @@ pub(crate) struct Event {
     pub(crate) body: Vec<u8>,
 }
 
-pub(crate) async fn heads(db: &Db) -> Result<Vec<Head>> {
+pub(crate) async fn heads<C: ConnectionTrait>(conn: &C) -> Result<Vec<Head>> {
     let sql = "SELECT shard, epoch, seq, floor FROM feed_head ORDER BY shard";
-    let statement = Statement::from_string(db.backend().into(), sql);
-    let rows = db.reader().query_all_raw(statement).await.map_err(error)?;
+    let statement = Statement::from_string(conn.get_database_backend(), sql);
+    let rows = conn.query_all_raw(statement).await.map_err(error)?;
     let heads = rows
         .iter()
         .map(head)

@@ -141,9 +141,9 @@ impl Watch {
     async fn position(&mut self) -> Result<Cursor> {
         let cursor = match &self.at {
             At::Here(cursor) => return Ok(cursor.clone()),
-            At::Beginning => read::cursor_at_floor(&read::heads(self.feed.db()).await?),
+            At::Beginning => read::cursor_at_floor(&read::heads(self.feed.db().reader()).await?),
             At::Unchecked(cursor) => {
-                read::check(cursor, &read::heads(self.feed.db()).await?)?;
+                read::check(cursor, &read::heads(self.feed.db().reader()).await?)?;
                 cursor.clone()
             }
         };
@@ -157,7 +157,7 @@ impl Watch {
         let moved: Vec<i16> = match self.feed.shards() {
             1 => vec![0],
             _ => {
-                let heads = read::heads(&db).await?;
+                let heads = read::heads(db.reader()).await?;
                 read::check(&cursor, &heads)?;
                 let moved = heads
                     .iter()
@@ -172,7 +172,7 @@ impl Watch {
                 || head.seq < cursor.seq(shard)
             {
                 // Fails and names the floor of all shards.
-                read::check(&cursor, &read::heads(&db).await?)?;
+                read::check(&cursor, &read::heads(db.reader()).await?)?;
             }
             let all = events.len() < EVENTS_MAX;
             for event in events {

@@ -216,6 +216,7 @@ async fn a_consumer_that_fell_behind_the_floor_says_so_and_begins_anew_after_a_r
         assert_eq!(effects(&world.db()).await, [0, 100]);
         let progress = consumer.progress().borrow().clone();
         assert_eq!((progress.applied_count, progress.last_error), (2, None));
+        assert!(consumer.moved_time().await.expect("reads").is_some());
         world.test.discard().await;
     }
 }

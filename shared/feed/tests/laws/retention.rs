@@ -1,9 +1,10 @@
 //! Compaction and other histories.
 
-use dossier_db::Change;
-use dossier_feed::{Cursor, Item};
+use dossier_db::{Backend, Change};
+use dossier_feed::{Cursor, Feed, Item};
 use dossier_kernel::{Error, Reason, Timestamp};
 use futures::StreamExt;
+use sea_orm::{ConnectionTrait, IsolationLevel, Statement, TransactionOptions, TransactionTrait};
 use uuid::Uuid;
 
 use crate::world::{World, bodies, ctx, publish, shop};
@@ -160,6 +161,55 @@ async fn a_cursor_from_the_future_is_another_history() {
             first_error(&world, future).await.reason(),
             Reason::EpochChanged
         );
+        world.test.discard().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_snapshot_and_the_events_after_its_cursor_make_everything_once() {
+    for world in World::each().await {
+        let db = world.db();
+        let writer = tokio::spawn(async move {
+            for n in 0..200 {
+                publish(&db, "a", vec![(Uuid::now_v7(), format!("{n}"))])
+                    .await
+                    .expect("publishes");
+            }
+        });
+        for _ in 0..10 {
+            let level = match world.db().backend() {
+                Backend::Sqlite => None,
+                Backend::Postgres => Some(IsolationLevel::RepeatableRead),
+            };
+            let options = TransactionOptions {
+                isolation_level: level,
+                ..Default::default()
+            };
+            let snapshot = world
+                .db()
+                .reader()
+                .begin_with_options(options)
+                .await
+                .expect("begins");
+            let cursor = Feed::head_in(&snapshot).await.expect("reads");
+            // What the service would read of its own tables; here the events themselves stand for it.
+            let sql = "SELECT body FROM feed_event";
+            let statement = Statement::from_string(world.db().backend().into(), sql);
+            let rows = snapshot.query_all_raw(statement).await.expect("reads");
+            snapshot.rollback().await.expect("ends");
+            let after = world.read_all(shop("a"), Some(cursor)).await;
+            let mut all = sorted(&after);
+            all.extend(rows.iter().map(|row| {
+                let body: Vec<u8> = row.try_get_by(0).expect("bytes");
+                String::from_utf8(body)
+                    .expect("text")
+                    .parse::<i64>()
+                    .expect("a number")
+            }));
+            all.sort_unstable();
+            assert_eq!(all, (0..all.len() as i64).collect::<Vec<_>>());
+        }
+        writer.await.expect("no panic");
         world.test.discard().await;
     }
 }
