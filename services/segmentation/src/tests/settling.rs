@@ -1,6 +1,10 @@
 //! Segments that are made, changed and deleted reach the customers that are there.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use dossier_kernel::{Currency, Money};
+use tokio::sync::oneshot;
 
 use super::world::{World, file, ids};
 use crate::app::UpdateSegment;
@@ -156,6 +160,48 @@ async fn another_currency_judges_the_rules_that_use_it_again() {
             (report.buyer_count, report.other_currency_purchase_count),
             (0, 1)
         );
+        world.test.discard().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_customer_that_is_being_written_while_a_segment_is_made_is_not_missed() {
+    for world in World::each().await {
+        let world = Arc::new(world);
+        let [first, customer] = [ids(1)[0], ids(1)[0]];
+        world.tell(vec![world.live(first)]).await;
+        let (written, is_written) = oneshot::channel();
+        let (go_on, may_go_on) = oneshot::channel::<()>();
+        let segment = {
+            let (app, told) = (world.app.clone(), vec![world.live(customer)]);
+            let work = world.test.db.write(&world.ctx, move |tx| {
+                Box::pin(async move {
+                    app.learn(tx, told, Cause::Customer).await?;
+                    let _ = written.send(());
+                    let _ = may_go_on.await;
+                    Ok(())
+                })
+            });
+            let making = async {
+                is_written
+                    .await
+                    .expect("the customer is written and not committed");
+                let here = Arc::clone(&world);
+                let mut making = tokio::spawn(async move { here.settled("all", "type:*").await });
+                // Where nothing holds it back, the segment is made and settled in this time.
+                let early = tokio::time::timeout(Duration::from_millis(300), &mut making).await;
+                let _ = go_on.send(());
+                match early {
+                    Ok(made) => made,
+                    Err(_) => making.await,
+                }
+            };
+            let (written, made) = tokio::join!(work, making);
+            written.expect("commits");
+            made.expect("no panic")
+        };
+        assert_eq!(world.members(segment).await, [first, customer].into());
+        let world = Arc::into_inner(world).expect("all tasks are done");
         world.test.discard().await;
     }
 }
