@@ -111,7 +111,7 @@ fn insert_raw(database: &Path, copy: &Path) -> anyhow::Result<f64> {
         .query_map([TABLE], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
     let mut select = source.prepare(&format!(
-        "SELECT * FROM \"{TABLE}\" ORDER BY rowid DESC LIMIT ?1"
+        "SELECT * FROM \"{TABLE}\" ORDER BY id DESC LIMIT ?1"
     ))?;
     let columns = select.column_count();
     let rows: Vec<Vec<Value>> = select

@@ -81,6 +81,8 @@ impl Stores {
             command
         };
         succeed(redis().args(["config", "set", "rdbcompression", "no"]))?;
+        // A server that expects replicas waits five seconds for more of them.
+        succeed(redis().args(["config", "set", "repl-diskless-sync-delay", "0"]))?;
         succeed(redis().arg("--rdb").arg(file))?;
         Ok(())
     }

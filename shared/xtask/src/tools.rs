@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, bail};
 
-use crate::command::{exists, run, run_quietly};
+use crate::command::{exists, run, run_quietly, succeeds};
 use crate::workspace::Workspace;
 
 /// The version that wrote the committed baseline.
@@ -33,10 +33,6 @@ const NPM: Program = Program {
     name: "npm",
     package: "npm",
 };
-const PYTHON: Program = Program {
-    name: "python3",
-    package: "python3-venv",
-};
 
 /// Installs the packages of the programs that are missing.
 pub fn ensure(programs: &[Program]) -> anyhow::Result<()> {
@@ -63,7 +59,10 @@ pub fn python(workspace: &Workspace) -> anyhow::Result<PathBuf> {
     let dir = workspace.tool_dir("python")?;
     let python = dir.join("bin/python");
     once(&dir, &[&wanted], || {
-        ensure(&[PYTHON])?;
+        // Debian keeps `venv` in a package of its own, also where there is a Python.
+        if !succeeds(Command::new("python3").args(["-c", "import ensurepip, venv"])) {
+            install(["python3", "python3-venv"].into_iter())?;
+        }
         run_quietly(
             Command::new("python3")
                 .args(["-m", "venv", "--clear"])
