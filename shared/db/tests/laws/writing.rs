@@ -237,3 +237,51 @@ async fn closing_finishes_what_waits_and_refuses_what_comes() {
         again.close().await;
     }
 }
+
+/// As a restart of the server does.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_that_the_server_cuts_cost_a_retry_and_lose_nothing() {
+    for test in thing::each().await {
+        if test.db.backend() == dossier_db::Backend::Sqlite {
+            test.discard().await;
+            continue;
+        }
+        let other = test.reopen().await;
+        let mut kept = Vec::new();
+        for round in 0..5 {
+            let ctx = ctx();
+            let all = (0..10).map(|n| format!("{round} {n}")).collect::<Vec<_>>();
+            let writes = join_all(all.iter().map(|word| add(&test.db, &ctx, word.clone())));
+            let sql = "SELECT pg_terminate_backend(a.pid) FROM pg_stat_activity a \
+                       JOIN pg_stat_activity me ON me.pid = pg_backend_pid() \
+                       AND a.application_name = me.application_name AND a.pid <> me.pid";
+            let cut = other.reader().execute_unprepared(sql);
+            let (answers, _) = tokio::join!(writes, cut);
+            for (word, answer) in all.into_iter().zip(answers) {
+                match answer {
+                    Ok(_) => kept.push(word),
+                    Err(error) => assert_eq!(error.reason(), Reason::Unavailable, "{error:?}"),
+                }
+            }
+        }
+        let mut healed = false;
+        for n in 0..50 {
+            let word = format!("after {n}");
+            if add(&test.db, &ctx(), word.clone()).await.is_ok() {
+                kept.push(word);
+                healed = true;
+                break;
+            }
+        }
+        assert!(healed, "works again");
+        kept.sort();
+        let fresh = test.reopen().await;
+        let there = words(&fresh, &tenant()).await;
+        // An answer that the cut swallowed may hide a commit, never the reverse.
+        assert!(kept.iter().all(|word| there.contains(word)));
+        other.close().await;
+        fresh.close().await;
+        // Its pool may still hold cut connections: not the one to drop the schema with.
+        test.db.close().await;
+    }
+}
