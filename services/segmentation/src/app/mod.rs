@@ -62,9 +62,9 @@ pub struct Followers {
 }
 
 /// The names under which cursors are stored.
-pub const FOLLOW_PROFILE: &str = "segmentation.profile";
-pub const FOLLOW_INTERACTION: &str = "segmentation.interaction";
-pub const FOLLOW_FEEDBACK: &str = "segmentation.feedback";
+const FOLLOW_PROFILE: &str = "segmentation.profile";
+const FOLLOW_INTERACTION: &str = "segmentation.interaction";
+const FOLLOW_FEEDBACK: &str = "segmentation.feedback";
 
 impl App {
     pub fn new(db: Db, feed: Feed, clock: Clock, peers: Peers) -> Self {

@@ -6,8 +6,8 @@ use std::time::Duration;
 use dossier_feed::{Consumer, Cursor};
 use dossier_kernel::{Ctx, Error, Result, Timestamp, Violation};
 
-use super::{App, FOLLOW_FEEDBACK, FOLLOW_INTERACTION, FOLLOW_PROFILE};
-use crate::store::{across, segments};
+use super::App;
+use crate::store::segments;
 
 /// How often a wait looks whether backfills are done.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -26,7 +26,7 @@ pub struct FeedProgress {
 impl App {
     pub async fn get_progress(&self) -> Result<Vec<FeedProgress>> {
         let mut feeds = Vec::new();
-        for (feed, name, consumer) in self.feeds() {
+        for (feed, consumer) in self.feeds() {
             let progress = consumer.progress().borrow().clone();
             let cursor = progress
                 .cursor
@@ -34,7 +34,7 @@ impl App {
             feeds.push(FeedProgress {
                 feed,
                 cursor: cursor.unwrap_or_default(),
-                update_time: across::moved_time(self.0.db.reader(), name).await?,
+                update_time: consumer.moved_time().await?,
                 last_error: progress.last_error.unwrap_or_default(),
             });
         }
@@ -52,7 +52,7 @@ impl App {
         let mut violations = Vec::new();
         for (feed, cursor) in cursors {
             let field = format!("cursors[{feed}]");
-            let consumer = self.feeds().into_iter().find(|(name, ..)| name == feed);
+            let consumer = self.feeds().into_iter().find(|(name, _)| name == feed);
             match (consumer, Cursor::parse(cursor)) {
                 (None, _) => {
                     let words = "is no feed; use profile, interaction or feedback";
@@ -64,7 +64,7 @@ impl App {
                     let words = "is not a cursor of that feed; pass the one received unchanged";
                     violations.push(Violation::new(field, words));
                 }
-                (Some((_, _, consumer)), Ok(cursor)) => waits.push((consumer, cursor)),
+                (Some((_, consumer)), Ok(cursor)) => waits.push((consumer, cursor)),
             }
         }
         if !violations.is_empty() {
@@ -87,12 +87,12 @@ impl App {
         segments::is_backfilling(self.0.db.reader(), &ctx.tenant).await
     }
 
-    fn feeds(&self) -> [(&'static str, &'static str, &Consumer); 3] {
+    fn feeds(&self) -> [(&'static str, &Consumer); 3] {
         let followers = self.followers();
         [
-            ("profile", FOLLOW_PROFILE, &followers.profile),
-            ("interaction", FOLLOW_INTERACTION, &followers.interaction),
-            ("feedback", FOLLOW_FEEDBACK, &followers.feedback),
+            ("profile", &followers.profile),
+            ("interaction", &followers.interaction),
+            ("feedback", &followers.feedback),
         ]
     }
 }

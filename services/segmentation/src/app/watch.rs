@@ -64,10 +64,7 @@ impl App {
             }
             Start::Snapshot => {
                 let snapshot = Snapshot::begin(&self.0.db).await?;
-                let cursor = match snapshot.cursor() {
-                    Some(cursor) => cursor.clone(),
-                    None => self.0.feed.head().await?,
-                };
+                let cursor = snapshot.cursor().clone();
                 let members = members(snapshot, ctx.tenant.clone(), only, stop.clone());
                 let caught_up = Watched::Heartbeat {
                     cursor: cursor.clone(),

@@ -122,19 +122,6 @@ pub async fn rereading<C: ConnectionTrait>(conn: &C) -> Result<Vec<LostFeed>> {
     rows.iter().map(read).collect()
 }
 
-/// When a consumer last moved its cursor.
-pub async fn moved_time<C: ConnectionTrait>(
-    conn: &C,
-    consumer: &'static str,
-) -> Result<Option<Timestamp>> {
-    let sql = "SELECT update_time FROM feed_cursor WHERE tenant_id = $1 AND consumer = $2";
-    let values = [TenantId::all().as_str().into(), consumer.into()];
-    let statement = statement(conn.get_database_backend(), sql, values);
-    let row = conn.query_one_raw(statement).await.map_err(error)?;
-    row.map(|row| row.try_get_by(0).map(Timestamp).map_err(error))
-        .transpose()
-}
-
 async fn query<C: ConnectionTrait, const N: usize>(
     conn: &C,
     sql: &str,
