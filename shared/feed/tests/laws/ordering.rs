@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dossier_db::testing::TestDb;
-use dossier_db::{Backend, Change, Position};
+use dossier_db::{Backend, Change, Position, Tx, error};
 use dossier_feed::{Feed, Item};
-use dossier_kernel::{Error, TenantId, Timestamp};
+use dossier_kernel::{Error, Result, TenantId, Timestamp};
 use futures::StreamExt;
 use futures::future::join_all;
 use sea_orm::{ConnectionTrait, Statement, TransactionTrait};
@@ -154,50 +154,63 @@ async fn a_transaction_that_the_database_gave_up_publishes_nothing_and_the_write
     let test = TestDb::sqlite(migrations, dossier_feed::append).await;
     let feed = Feed::open(test.db.clone(), QUICK);
     let ctx = ctx();
-    for swallow in [true, false] {
+    for (swallow, alone) in [(true, true), (true, false), (false, true), (false, false)] {
         let before = publish(&test.db, "a", vec![(Uuid::now_v7(), "kept".into())]);
         before.await.expect("publishes");
-        let lost = test.db.write(&ctx, move |tx| {
-            Box::pin(async move {
-                let change = Change {
-                    tenant: shop("a"),
-                    subject: Uuid::now_v7(),
-                    time: Timestamp(0),
-                    body: b"lost".to_vec(),
-                };
-                tx.stage(change);
-                tx.conn()
-                    .execute_unprepared("ROLLBACK")
-                    .await
-                    .expect("rolls back");
-                if swallow {
-                    Ok(())
-                } else {
-                    Err(Error::unavailable("Told to."))
-                }
-            })
-        });
-        let beside = publish(&test.db, "a", vec![(Uuid::now_v7(), "kept".into())]);
-        let (lost, beside) = tokio::join!(lost, beside);
-        lost.expect_err("given up");
-        let kept = if beside.is_ok() { 2 } else { 1 };
-        let head = feed.head().await.expect("reads");
-        let known = test.db.write(&ctx, |tx| Box::pin(count_events(tx)));
-        assert_eq!(known.await.expect("the writer goes on").value, kept);
+        let lost = test
+            .db
+            .write(&ctx, move |tx| Box::pin(give_up(tx, swallow)));
+        let mut kept = 1;
+        if alone {
+            lost.await.expect_err("given up");
+        } else {
+            let beside = publish(&test.db, "a", vec![(Uuid::now_v7(), "kept".into())]);
+            let (lost, beside) = tokio::join!(lost, beside);
+            lost.expect_err("given up");
+            kept += i64::from(beside.is_ok());
+        }
+        let number = async |sql| {
+            let number = test.db.write(&ctx, move |tx| Box::pin(number(tx, sql)));
+            number.await.expect("the writer goes on").value
+        };
+        assert_eq!(
+            number("SELECT count(*) FROM feed_event").await,
+            kept,
+            "{swallow} {alone}"
+        );
+        assert_ne!(
+            number("PRAGMA cache_size").await,
+            777,
+            "the connection was given up too"
+        );
         let deleted = feed.compact(Timestamp(1)).await.expect("compacts");
-        assert_eq!(deleted, kept as u64, "{head}");
+        assert_eq!(deleted, kept as u64);
     }
     test.discard().await;
 }
 
-async fn count_events(tx: &dossier_db::Tx) -> dossier_kernel::Result<i64> {
-    let count = Statement::from_string(tx.backend().into(), "SELECT count(*) FROM feed_event");
-    let row = tx
-        .conn()
-        .query_one_raw(count)
-        .await
-        .map_err(dossier_db::error)?;
-    row.expect("a row").try_get_by(0).map_err(dossier_db::error)
+async fn give_up(tx: &Tx, swallow: bool) -> Result<()> {
+    tx.stage(Change {
+        tenant: shop("a"),
+        subject: Uuid::now_v7(),
+        time: Timestamp(0),
+        body: b"lost".to_vec(),
+    });
+    // A setting of the connection, to recognise it by.
+    for sql in ["PRAGMA cache_size = 777", "ROLLBACK"] {
+        tx.conn().execute_unprepared(sql).await.expect("runs");
+    }
+    if swallow {
+        Ok(())
+    } else {
+        Err(Error::unavailable("Told to."))
+    }
+}
+
+async fn number(tx: &Tx, sql: &str) -> Result<i64> {
+    let statement = Statement::from_string(tx.backend().into(), sql);
+    let row = tx.conn().query_one_raw(statement).await.map_err(error)?;
+    row.expect("a row").try_get_by(0).map_err(error)
 }
 
 /// An xmin horizon would wait for the foreign transaction; counters do not.
