@@ -63,9 +63,9 @@ impl Profile {
             answers[index] = found.get(key).copied().unwrap_or_default();
         }
 
-        let live = store::customer::live(reader, &ctx.tenant, &names).await?;
+        let lives = store::customer::lives(reader, &ctx.tenant, &names).await?;
         for (id, index) in names.into_iter().zip(of_names) {
-            if live.contains(&id) {
+            if lives.get(&id).is_some_and(|life| !life.deleted) {
                 answers[index] = Lookup {
                     customer: Some(id),
                     count: 1,

@@ -1,6 +1,6 @@
 //! Create or update by identifier: one decision for one customer or for a batch.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
 use dossier_kernel::{Ctx, CustomerId, Error as Failure, Reason, Result};
 
@@ -157,20 +157,15 @@ struct Entry {
 impl Settlement {
     /// Reads who has the identifiers and locks the customers that rows may change.
     pub async fn load(unit: &Unit<'_>, rows: &[Candidate], decisive: Decisive) -> Result<Self> {
-        let mut alone = Vec::new();
-        for row in rows {
-            // External ids are unique in the store; whatever else decides must not be decided
-            // by two at a time.
-            let keys = decisive_keys(&row.keys, decisive);
-            alone.extend(keys.filter(|key| !key.kind.is_exclusive()).copied());
-        }
-        customer_key::decide_alone(unit.tx, &alone).await?;
-
-        let keys: HashSet<BlindKey> = rows
+        let keys: BTreeSet<BlindKey> = rows
             .iter()
-            .flat_map(|row| row.keys.iter().copied())
+            .flat_map(|row| decisive_keys(&row.keys, decisive).copied())
             .collect();
         let keys: Vec<BlindKey> = keys.into_iter().collect();
+        // External ids are unique in the store; whatever else decides must not be decided by two at
+        // a time.
+        let shared = keys.iter().filter(|key| !key.kind.is_exclusive());
+        customer_key::decide_alone(unit.tx, &shared.copied().collect::<Vec<_>>()).await?;
         let mut holders: HashMap<BlindKey, BTreeSet<CustomerId>> = HashMap::new();
         let mut reserved = HashMap::new();
         for holder in customer_key::holders(unit.tx.conn(), &unit.tenant, &keys).await? {
@@ -190,13 +185,7 @@ impl Settlement {
             entries: HashMap::new(),
             order: Vec::new(),
         };
-        let named: BTreeSet<CustomerId> = rows
-            .iter()
-            .flat_map(|row| decisive_keys(&row.keys, decisive))
-            .filter_map(|key| batch.holders.get(key))
-            .flatten()
-            .copied()
-            .collect();
+        let named: BTreeSet<CustomerId> = batch.holders.values().flatten().copied().collect();
         let named: Vec<CustomerId> = named.into_iter().collect();
         for (row, customer) in unit.lock(&named).await? {
             let after = customer.clone();

@@ -1,6 +1,6 @@
 //! The row of a customer: clear where it describes, sealed where it names.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use dossier_db::TenantScoped;
 use dossier_kernel::{CustomerId, Result, TenantId, Timestamp};
@@ -139,24 +139,40 @@ pub async fn lock<C: ConnectionTrait>(
     query.all(conn).await.map_err(dossier_db::error)
 }
 
-/// Those of `ids` that are there and not deleted.
-pub async fn live<C: ConnectionTrait>(
+/// Since when a customer is there, and whether it is deleted.
+#[derive(Clone, Copy, Debug)]
+pub struct Life {
+    pub create_time: Timestamp,
+    pub deleted: bool,
+}
+
+/// Those of `ids` that are there.
+pub async fn lives<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
     ids: &[CustomerId],
-) -> Result<HashSet<CustomerId>> {
+) -> Result<HashMap<CustomerId, Life>> {
     if ids.is_empty() {
-        return Ok(HashSet::new());
+        return Ok(HashMap::new());
     }
     let query = dossier_db::find::<Entity>(tenant)
         .select_only()
-        .column(Column::Id)
-        .filter(Column::Id.is_in(ids.iter().map(|id| id.uuid())))
-        .filter(Column::DeleteTime.is_null());
-    let found: Vec<Uuid> = query
+        .columns([Column::Id, Column::CreateTime, Column::DeleteTime])
+        .filter(Column::Id.is_in(ids.iter().map(|id| id.uuid())));
+    let found: Vec<(Uuid, i64, Option<i64>)> = query
         .into_tuple()
         .all(conn)
         .await
         .map_err(dossier_db::error)?;
-    Ok(found.into_iter().map(CustomerId).collect())
+    let lives = found.into_iter().map(|(id, create_time, delete_time)| {
+        let create_time = Timestamp(create_time);
+        (
+            CustomerId(id),
+            Life {
+                create_time,
+                deleted: delete_time.is_some(),
+            },
+        )
+    });
+    Ok(lives.collect())
 }
