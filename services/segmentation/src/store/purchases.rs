@@ -185,6 +185,7 @@ pub async fn since<C: ConnectionTrait>(
         }
         let rows = select
             .order_by_asc(Column::OccurTime)
+            .order_by_asc(Column::InteractionId)
             .all(conn)
             .await
             .map_err(error)?;

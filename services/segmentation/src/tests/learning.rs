@@ -4,7 +4,8 @@ use dossier_kernel::{CustomerId, Reason};
 use uuid::Uuid;
 
 use super::world::{World, ctx, file, ids, new_segment};
-use crate::domain::{Cause, Way, What};
+use crate::domain::{Cause, History, Way, What};
+use crate::store::purchases;
 
 #[tokio::test]
 async fn an_event_lets_a_customer_in_once_whatever_is_told_again() {
@@ -177,6 +178,26 @@ async fn tenants_see_nothing_of_each_other() {
                 .await
                 .iter()
                 .all(|event| event.customer == mine)
+        );
+        world.test.discard().await;
+    }
+}
+
+#[tokio::test]
+async fn purchases_of_one_instant_are_read_in_one_order() {
+    for world in World::each().await {
+        let customer = CustomerId::generate();
+        let mut told: Vec<_> = (1..=40).map(|units| world.buys(customer, units)).collect();
+        let mut history = History::default();
+        told.iter()
+            .for_each(|news| history.learn(news.what.clone()));
+        told.rotate_left(17);
+        world.tell(told).await;
+        let (conn, tenant) = (world.test.db.reader(), &world.ctx.tenant);
+        let stored = purchases::since(conn, tenant, &[customer].into(), None).await;
+        assert_eq!(
+            stored.expect("reads")[&customer],
+            history.into_customer().purchases
         );
         world.test.discard().await;
     }
