@@ -81,3 +81,6 @@ impl Demo {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;
