@@ -38,3 +38,12 @@ pub fn routes(profile: Profile) -> Routes {
     Routes::new(configured!(CustomerServiceServer::new(api.clone())))
         .add_service(configured!(AttributeDefinitionServiceServer::new(api)))
 }
+
+/// What the laws ask of messages.
+#[cfg(test)]
+pub use customer::encode;
+
+#[cfg(test)]
+pub fn read(customer: dossier_proto::profile::v1::Customer) -> crate::domain::Draft {
+    draft::decode(customer, &mask::Mask::Set)
+}

@@ -3,6 +3,7 @@
 mod customers;
 mod definitions;
 mod imports;
+mod laws;
 mod lists;
 mod lookups;
 mod mutations;
