@@ -1,6 +1,6 @@
 //! Reads and writes cases and their replies.
 
-use dossier_db::{Db, Tx, error, find, keyset};
+use dossier_db::{Db, Tx, error, find, keyset, update_many};
 use dossier_filter::{Column as FilterColumn, Columns, Filter};
 use dossier_kernel::id::CaseId;
 use dossier_kernel::paging::KeyValue;
@@ -189,9 +189,8 @@ impl Cases {
     /// Saves the case and those replies that come after the first `known`. False when somebody else
     /// changed the case since it was read.
     pub async fn save(tx: &Tx, rows: &CaseRows, known: usize) -> Result<bool> {
-        let saved = Entity::update_many()
+        let saved = update_many::<Entity>(&TenantId::parse(&rows.case.tenant_id)?)
             .set(rows.case.clone().into_active_model().reset_all())
-            .filter(Column::TenantId.eq(rows.case.tenant_id.as_str()))
             .filter(Column::CaseId.eq(rows.case.case_id))
             .filter(Column::Revision.eq(rows.case.revision - 1))
             .exec(tx.conn())
