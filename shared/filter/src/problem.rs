@@ -49,12 +49,13 @@ fn refuse(field: &str, subject: &str, at: Option<usize>, words: &str) -> Error {
 /// `; did you mean …?` or `; known are …`, for a name that does not exist.
 pub(crate) fn suggest(name: &str, known: &[String]) -> String {
     const SHOWN_MAX: usize = 20;
+    const TYPOS_MAX: usize = 3;
     let nearest = known
         .iter()
         .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
         .min_by_key(|(distance, _)| *distance);
     if let Some((distance, candidate)) = nearest
-        && distance <= (name.chars().count() / 3).max(1)
+        && distance <= (name.chars().count() / 3).clamp(1, TYPOS_MAX)
     {
         return format!("; did you mean `{candidate}`?");
     }
