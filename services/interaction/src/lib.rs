@@ -7,11 +7,8 @@ mod error;
 mod peers;
 mod store;
 
-use dossier_proto::interaction::v1::interaction_service_server::InteractionServiceServer;
-use dossier_rpc::configured;
 use dossier_runtime::{Deps, Recipe, Service};
 use futures::FutureExt;
-use tonic::service::Routes;
 
 /// How the service is made.
 pub fn recipe() -> Recipe {
@@ -35,9 +32,8 @@ fn build(deps: Deps) -> Service {
     } = deps;
     let profile = peers::Profile::new(peers.profile);
     let interactions = app::Interactions::new(db, feed, vault, clock, profile);
-    let server = configured!(InteractionServiceServer::new(api::Api::new(interactions)));
     Service {
-        routes: Routes::new(server),
+        routes: api::routes(interactions),
         jobs: Vec::new(),
     }
 }

@@ -31,7 +31,15 @@ impl Violations {
 
     /// Fails with everything collected, if there is anything.
     pub fn into_result(self) -> Result<(), Error> {
-        if self.0.is_empty() { Ok(()) } else { Err(Error::invalid(self.0)) }
+        if self.0.is_empty() {
+            Ok(())
+        } else {
+            Err(self.into_error())
+        }
+    }
+
+    pub fn into_error(self) -> Error {
+        Error::invalid(self.0)
     }
 
     /// At most `max` characters, and none that a database or a log could trip over.
@@ -66,7 +74,10 @@ impl Violations {
     pub fn code(&mut self, field: &str, value: &str) {
         let fine = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_.".contains(&b);
         if value.is_empty() || value.len() > CODE_MAX || !value.bytes().all(fine) {
-            self.add(field, "must have 1 to 63 characters of a-z, 0-9, '-', '_' and '.'");
+            self.add(
+                field,
+                "must have 1 to 63 characters of a-z, 0-9, '-', '_' and '.'",
+            );
         }
     }
 
@@ -89,7 +100,8 @@ impl Violations {
 
 const CODE_MAX: usize = 63;
 
-fn is_own_name(value: &str) -> bool {
+/// Whether the text is a name as [`Violations::own_name`] wants it.
+pub fn is_own_name(value: &str) -> bool {
     let fine = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_.".contains(&b);
     value.len() <= CODE_MAX
         && value.bytes().next().is_some_and(|b| b.is_ascii_lowercase())
@@ -136,7 +148,13 @@ mod tests {
     fn violations_move_under_a_parent() {
         let mut violations = Violations::default();
         violations.add("interaction.source", "x");
-        let error = violations.under("requests[3]").into_result().expect_err("one is wrong");
-        assert_eq!(error.violations()[0].field, "requests[3].interaction.source");
+        let error = violations
+            .under("requests[3]")
+            .into_result()
+            .expect_err("one is wrong");
+        assert_eq!(
+            error.violations()[0].field,
+            "requests[3].interaction.source"
+        );
     }
 }

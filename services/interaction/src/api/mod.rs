@@ -8,7 +8,19 @@ mod interaction_service;
 #[cfg(test)]
 mod tests;
 
-pub use interaction_service::Api;
+use dossier_proto::interaction::v1::interaction_service_server::InteractionServiceServer;
+use dossier_rpc::configured;
+use tonic::service::Routes;
+
+use crate::app::Interactions;
+
+use interaction_service::Api;
 
 /// The full name of the gRPC service.
 pub const SERVICE: &str = "dossier.interaction.v1.InteractionService";
+
+pub fn routes(interactions: Interactions) -> Routes {
+    Routes::new(configured!(InteractionServiceServer::new(Api::new(
+        interactions
+    ))))
+}

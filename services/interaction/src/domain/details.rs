@@ -1,7 +1,7 @@
 //! What happened, kind by kind, without free text (see [`super::Words`] for that).
 
-use super::violations::is_own_name;
 use super::{Purchase, Violations, Words};
+use dossier_kernel::violations::is_own_name;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Details {

@@ -15,7 +15,6 @@ mod interaction;
 mod purchase;
 mod summary;
 pub mod timeline;
-mod violations;
 mod who;
 mod words;
 
@@ -23,6 +22,7 @@ pub use details::{Details, Kind};
 pub use interaction::{Direction, Draft, Interaction};
 pub use purchase::{Purchase, PurchaseLine};
 pub use summary::{Bucket, Spent, Summary, Total, Window};
-pub use violations::Violations;
 pub use who::{CustomerKey, Who};
 pub use words::Words;
+
+pub use dossier_kernel::Violations;
