@@ -86,7 +86,7 @@ fn execute(command: Command, output: &Output) -> Result<()> {
         .enable_all()
         .build()
         .map_err(|error| Failure::io("the threads of this process", error))?;
-    runtime.block_on(async {
+    let done = runtime.block_on(async {
         match command {
             Command::Serve(serve) => serve.run().await,
             Command::Demo(demo) => demo.run(output).await,
@@ -98,7 +98,10 @@ fn execute(command: Command, output: &Output) -> Result<()> {
             Command::Segment(segment) => segment.run(output).await,
             Command::Report(report) => report.run(output).await,
         }
-    })
+    });
+    // What still runs was cut on purpose: nobody waits for it.
+    runtime.shutdown_background();
+    done
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ pub use key::Key;
 use entry::{Entry, REMOVED};
 use flight::{Flights, Seat};
 use memory::Memory;
-use remote::Remote;
+use remote::{ANSWER_TIMEOUT, Remote};
 
 /// The cache of a service. Cheap to clone; clones share everything.
 #[derive(Clone)]
@@ -53,7 +53,9 @@ impl Cache {
     /// For processes that share. Fails with INVALID_ARGUMENT only when `url` is not the address of
     /// a Redis (`redis://`, `rediss://`); one that is away is used once it answers.
     pub async fn redis(url: &str) -> Result<Self> {
-        Ok(Self::of(Backend::Redis(Remote::connect(url).await?)))
+        Ok(Self::of(Backend::Redis(
+            Remote::connect(url, ANSWER_TIMEOUT).await?,
+        )))
     }
 
     fn of(backend: Backend) -> Self {

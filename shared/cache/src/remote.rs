@@ -15,7 +15,7 @@ use crate::breaker::Breaker;
 use crate::entry::{Entry, MAX_TTL};
 
 /// Nobody waits longer than this for Redis.
-const ANSWER_TIMEOUT: Duration = Duration::from_millis(20);
+pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_millis(20);
 /// Only the probe waits for connections, and no request waits for the probe.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(250);
 /// How often a Redis that was given up is tried again.
@@ -38,6 +38,7 @@ pub(crate) struct Remote(Arc<Inner>);
 
 struct Inner {
     connection: ConnectionManager,
+    answer_timeout: Duration,
     set_unless_newer: Script,
     breaker: Breaker,
     /// Marks that Redis has not taken: by key, the newest version. While there are any the breaker
@@ -47,7 +48,7 @@ struct Inner {
 
 impl Remote {
     /// Fails only when `url` is not a Redis address. A Redis that is away is found later.
-    pub async fn connect(url: &str) -> Result<Self> {
+    pub async fn connect(url: &str, answer_timeout: Duration) -> Result<Self> {
         let refuse = |_: RedisError| {
             Error::new(
                 Reason::InvalidArgument,
@@ -65,11 +66,12 @@ impl Remote {
         let config = ConnectionManagerConfig::new()
             .set_number_of_retries(0)
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
-            .set_response_timeout(Some(ANSWER_TIMEOUT));
+            .set_response_timeout(Some(answer_timeout));
         let client = Client::open(address).map_err(refuse)?;
         let connection = ConnectionManager::new_lazy_with_config(client, config).map_err(refuse)?;
         let inner = Arc::new(Inner {
             connection,
+            answer_timeout,
             set_unless_newer: Script::new(SET_UNLESS_NEWER),
             breaker: Breaker::new(),
             undelivered: Mutex::default(),
@@ -132,7 +134,7 @@ impl Inner {
         if self.breaker.is_open() {
             return None;
         }
-        match tokio::time::timeout(ANSWER_TIMEOUT, command).await {
+        match tokio::time::timeout(self.answer_timeout, command).await {
             Ok(Ok(answer)) => {
                 self.breaker.succeeded();
                 Some(answer)
@@ -192,7 +194,10 @@ impl Inner {
                 return true;
             };
             let set = self.set(&key, Entry::mark(version));
-            if !matches!(tokio::time::timeout(ANSWER_TIMEOUT, set).await, Ok(Ok(_))) {
+            if !matches!(
+                tokio::time::timeout(self.answer_timeout, set).await,
+                Ok(Ok(_))
+            ) {
                 return false;
             }
             self.delivered(&key, version);

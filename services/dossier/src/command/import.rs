@@ -14,7 +14,6 @@ use dossier_proto::profile::v1::import_customers_response::Part as Answer;
 use dossier_proto::profile::v1::{
     ImportCustomersRequest, ImportFormat, ImportHeader, ImportRowError, ImportSummary,
 };
-use indicatif::ProgressBar;
 use serde_json::json;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -30,7 +29,7 @@ const CHUNK_BYTES: usize = 128 * 1024;
 const CHUNKS_AHEAD: usize = 4;
 
 const BAR: &str =
-    "{spinner} {bar:30} {percent:>3} %  {binary_bytes}/{binary_total_bytes}  {msg}  {eta} left";
+    "{spinner} {bar:30} {percent:>3} %  {human_pos}/{human_len} rows  {msg}  {eta} left";
 
 #[derive(Args)]
 #[command(after_help = "Examples:\n  \
@@ -86,15 +85,12 @@ impl Import {
         let header = self.header()?;
         let unreadable = |error| Failure::io(self.file.display().to_string(), error);
         let file = File::open(&self.file).map_err(unreadable)?;
-        let length = file.metadata().map_err(unreadable)?.len();
+        let rows = count_rows(&self.file).map_err(unreadable)?;
         let mut client = CustomerServiceClient::new(self.connect.wire().await?);
 
-        let bar = output.progress(length, BAR);
+        let bar = output.progress(rows, BAR);
         let (requests, queue) = mpsc::channel(CHUNKS_AHEAD);
-        let reader = tokio::task::spawn_blocking({
-            let bar = bar.clone();
-            move || send(file, header, &requests, &bar)
-        });
+        let reader = tokio::task::spawn_blocking(move || send(file, header, &requests));
         let begun = Instant::now();
         let mut answers = client
             .import_customers(ReceiverStream::new(queue))
@@ -105,8 +101,8 @@ impl Import {
         while let Some(answer) = answers.message().await? {
             match answer.part {
                 Some(Answer::Progress(progress)) => {
-                    let rate = rate(progress.row_count, begun);
-                    bar.set_message(format!("{} rows, {rate}/s", count(progress.row_count)));
+                    bar.set_position(u64::try_from(progress.row_count).unwrap_or(0));
+                    bar.set_message(format!("{}/s", count(rate(progress.row_count, begun))));
                 }
                 Some(Answer::RowError(error)) => refused.write(&error)?,
                 Some(Answer::Summary(last)) => summary = Some(last),
@@ -212,7 +208,6 @@ fn send(
     mut file: File,
     header: ImportHeader,
     requests: &mpsc::Sender<ImportCustomersRequest>,
-    bar: &ProgressBar,
 ) -> std::io::Result<()> {
     let mut part = Ask::Header(header);
     loop {
@@ -229,8 +224,30 @@ fn send(
             return Ok(());
         }
         chunk.truncate(length);
-        bar.inc(length as u64);
         part = Ask::Chunk(chunk);
+    }
+}
+
+/// About how many rows there are, for the bar: lines, though a quoted field may hold several. 0
+/// where the file can be read only once.
+fn count_rows(path: &Path) -> std::io::Result<u64> {
+    let mut file = File::open(path)?;
+    if !file.metadata()?.is_file() {
+        return Ok(0);
+    }
+    let mut chunk = vec![0; CHUNK_BYTES];
+    let mut lines = 0;
+    loop {
+        let length = file.read(&mut chunk)?;
+        if length == 0 {
+            return Ok(lines);
+        }
+        let ends = chunk
+            .iter()
+            .take(length)
+            .filter(|byte| **byte == b'\n')
+            .count();
+        lines += u64::try_from(ends).unwrap_or(0);
     }
 }
 
