@@ -52,7 +52,6 @@ pub(crate) async fn open(options: &Options) -> Result<Opened> {
         .clone()
         .pragma("cache_size", format!("-{WRITER_CACHE_KIB}"))
         .pragma("wal_autocheckpoint", CHECKPOINT_PAGES.to_string())
-        .optimize_on_close(true, 400)
         .thread_name(|n| format!("sqlite-write-{n}"));
     let writer = pool(writing, 1).await?;
     let writer = SqlxSqliteConnector::from_sqlx_sqlite_pool(writer);

@@ -215,11 +215,12 @@ pub fn encode_report(report: Report) -> wire::SurveyReport {
         .map(|(question, counts, score)| wire::QuestionReport {
             question_id: question.question_id,
             r#type: encode_type(question.question_type).into(),
-            answer_count: counts.values().sum(),
+            answer_count: counts.total(),
             score: score.map(|Score { value, .. }| value),
             score_lower: score.map(|Score { lower, .. }| lower),
             score_upper: score.map(|Score { upper, .. }| upper),
             scores: counts
+                .scores
                 .into_iter()
                 .map(|(score, answer_count)| wire::ScoreCount {
                     score,

@@ -5,7 +5,7 @@ use dossier_kernel::id::SurveyId;
 use dossier_kernel::{Ctx, PageSize, Result, Timestamp};
 
 use super::App;
-use crate::domain::report::{self, Score, ScoreCounts};
+use crate::domain::report::{self, AnswerCounts, Score};
 use crate::domain::{Question, Survey, SurveyDraft, SurveyPatch};
 use crate::store::{Invitations, Responses, Surveys};
 
@@ -15,7 +15,7 @@ pub struct Report {
     pub invitation_count: i64,
     pub response_count: i64,
     /// In the survey's order.
-    pub questions: Vec<(Question, ScoreCounts, Option<Score>)>,
+    pub questions: Vec<(Question, AnswerCounts, Option<Score>)>,
 }
 
 impl App {
@@ -88,10 +88,10 @@ impl App {
     pub async fn get_survey_report(&self, ctx: &Ctx, id: SurveyId) -> Result<Report> {
         let conn = self.db.reader();
         let survey = Surveys::get(conn, &ctx.tenant, id).await?;
-        let mut counts = Responses::score_counts(conn, &ctx.tenant, id).await?;
+        let mut counts = Responses::answer_counts(conn, &ctx.tenant, id).await?;
         let questions = survey.questions.iter().map(|question| {
             let counts = counts.remove(&question.question_id).unwrap_or_default();
-            let score = report::score(question.question_type, &counts);
+            let score = report::score(question.question_type, &counts.scores);
             (question.clone(), counts, score)
         });
         Ok(Report {

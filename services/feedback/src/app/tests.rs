@@ -137,6 +137,12 @@ async fn of_many_responses_to_one_invitation_exactly_one_is_kept() {
             (1, 1),
             "{db:?}"
         );
+        let answered = report.questions.iter().map(|(_, counts, _)| counts.total());
+        assert_eq!(
+            answered.collect::<Vec<_>>(),
+            [1, 1],
+            "{db:?}: texts count too"
+        );
         db.discard().await;
     }
 }

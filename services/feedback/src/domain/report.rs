@@ -16,6 +16,20 @@ const Z_95: f64 = 1.959_963_984_540_054;
 /// How often each score was given.
 pub type ScoreCounts = BTreeMap<i32, i64>;
 
+/// The answers to one question, counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AnswerCounts {
+    /// Texts; they are counted and not scored.
+    pub texts: i64,
+    pub scores: ScoreCounts,
+}
+
+impl AnswerCounts {
+    pub fn total(&self) -> i64 {
+        self.texts + self.scores.values().sum::<i64>()
+    }
+}
+
 /// A score in percent with the ends of its 95 % interval.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Score {

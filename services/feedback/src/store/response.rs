@@ -14,10 +14,10 @@ use sea_orm::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::entity::answer_score;
+use super::entity::answer;
 use super::entity::response::{Column, Entity};
 use super::sealed::{self, ResponseTexts};
-use crate::domain::report::ScoreCounts;
+use crate::domain::report::AnswerCounts;
 use crate::domain::{Answer, AnswerValue, Response};
 
 pub use super::entity::response::Model as ResponseRow;
@@ -169,42 +169,46 @@ impl Responses {
             return Ok(false);
         }
         let clear: Vec<ClearAnswer> = serde_json::from_str(&row.scores).map_err(Error::internal)?;
-        let scores = clear.into_iter().filter_map(|answer| {
-            let model = answer_score::Model {
+        let answers = clear.into_iter().map(|answer| {
+            let model = answer::Model {
                 tenant_id: row.tenant_id.clone(),
                 survey_id: row.survey_id,
                 question_id: answer.question_id,
                 response_id: row.response_id,
-                score: answer.score?,
+                score: answer.score,
             };
-            Some(model.into_active_model())
+            model.into_active_model()
         });
-        insert_many(tx.conn(), scores).await.map_err(error)?;
+        insert_many(tx.conn(), answers).await.map_err(error)?;
         Ok(true)
     }
 
-    /// How often each score was given, by question.
-    pub async fn score_counts(
+    /// The answers of a survey counted, by question.
+    pub async fn answer_counts(
         conn: &impl ConnectionTrait,
         tenant: &TenantId,
         survey: SurveyId,
-    ) -> Result<BTreeMap<String, ScoreCounts>> {
-        use answer_score::Column as Score;
-        let rows: Vec<(String, i32, i64)> = find::<answer_score::Entity>(tenant)
+    ) -> Result<BTreeMap<String, AnswerCounts>> {
+        use answer::Column as Answer;
+        let rows: Vec<(String, Option<i32>, i64)> = find::<answer::Entity>(tenant)
             .select_only()
-            .column(Score::QuestionId)
-            .column(Score::Score)
-            .column_as(Score::ResponseId.count(), "answer_count")
-            .filter(Score::SurveyId.eq(survey.uuid()))
-            .group_by(Score::QuestionId)
-            .group_by(Score::Score)
+            .column(Answer::QuestionId)
+            .column(Answer::Score)
+            .column_as(Answer::ResponseId.count(), "answer_count")
+            .filter(Answer::SurveyId.eq(survey.uuid()))
+            .group_by(Answer::QuestionId)
+            .group_by(Answer::Score)
             .into_tuple()
             .all(conn)
             .await
             .map_err(error)?;
-        let mut counts: BTreeMap<String, ScoreCounts> = BTreeMap::new();
+        let mut counts: BTreeMap<String, AnswerCounts> = BTreeMap::new();
         for (question, score, count) in rows {
-            counts.entry(question).or_default().insert(score, count);
+            let of_question = counts.entry(question).or_default();
+            match score {
+                Some(score) => drop(of_question.scores.insert(score, count)),
+                None => of_question.texts = count,
+            }
         }
         Ok(counts)
     }

@@ -1,6 +1,6 @@
 //! The tables, one a file.
 
-pub mod answer_score;
+pub mod answer;
 pub mod case;
 pub mod case_reply;
 pub mod invitation;

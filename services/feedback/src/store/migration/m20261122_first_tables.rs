@@ -26,8 +26,8 @@ const TABLES: &[&str] = &[
     // The promise "once per invitation" is held here, whoever races.
     "CREATE UNIQUE INDEX response_invitation ON response (tenant_id, invitation_id)",
     "CREATE INDEX response_survey ON response (tenant_id, survey_id, response_id)",
-    "CREATE TABLE answer_score (tenant_id text NOT NULL, survey_id {uuid} NOT NULL, \
-     question_id text NOT NULL, response_id {uuid} NOT NULL, score integer NOT NULL, \
+    "CREATE TABLE answer (tenant_id text NOT NULL, survey_id {uuid} NOT NULL, \
+     question_id text NOT NULL, response_id {uuid} NOT NULL, score integer, \
      PRIMARY KEY (tenant_id, survey_id, question_id, response_id))",
     "CREATE TABLE feedback_case (tenant_id text NOT NULL, case_id {uuid} NOT NULL, \
      revision bigint NOT NULL, create_time bigint NOT NULL, update_time bigint NOT NULL, \

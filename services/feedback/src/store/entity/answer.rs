@@ -1,11 +1,11 @@
-//! One row a score, for counting.
+//! One row an answer, for counting.
 
 use dossier_db::TenantScoped;
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Serialize, Deserialize)]
-#[sea_orm(table_name = "answer_score")]
+#[sea_orm(table_name = "answer")]
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub tenant_id: String,
@@ -15,7 +15,8 @@ pub struct Model {
     pub question_id: String,
     #[sea_orm(primary_key, auto_increment = false)]
     pub response_id: Uuid,
-    pub score: i32,
+    /// `None` for a text.
+    pub score: Option<i32>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
