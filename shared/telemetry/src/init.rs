@@ -9,7 +9,7 @@ use opentelemetry_otlp::{MetricExporter, SpanExporter, WithExportConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider};
 use opentelemetry_sdk::trace::SdkTracerProvider;
-use tracing_subscriber::filter::{LevelFilter, Targets, filter_fn};
+use tracing_subscriber::filter::{FilterExt as _, LevelFilter, Targets, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt};
@@ -103,11 +103,16 @@ fn switch_on(options: &Options) -> Result<Guard, InitError> {
         .with_ansi(false)
         .with_writer(std::io::stderr)
         .event_format(options.log)
-        .with_filter(ours)
-        .with_filter(filter_fn(|metadata| metadata.is_event()));
+        .with_filter(ours.and(filter_fn(|metadata| metadata.is_event())));
+    // For all layers, and above them: filters of single layers leave the spans of libraries alive,
+    // and those of h2 alone took a tenth of a read.
+    let anybody = Targets::new()
+        .with_default(LevelFilter::WARN)
+        .with_target("dossier", options.level.max(LevelFilter::INFO));
     tracing_subscriber::registry()
         .with(spans)
         .with(lines)
+        .with(anybody)
         .try_init()
         .map_err(|_| InitError::AlreadyOn)?;
 
