@@ -59,6 +59,7 @@ impl Interactions {
             });
         }
         let interactions = Arc::new(interactions);
+        self.0.recent.keep(&ctx.tenant, Arc::clone(&interactions));
         let rows = Rows::new(self.0.db.backend(), &ctx.tenant, Arc::clone(&interactions))?;
         Ok(Batch {
             tenant: ctx.tenant.clone(),

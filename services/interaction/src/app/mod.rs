@@ -5,6 +5,7 @@ mod customers;
 pub mod ids;
 mod ingest;
 mod interaction;
+mod recent;
 mod summary;
 mod timeline;
 mod watch;
@@ -20,6 +21,7 @@ use crate::peers::Profile;
 use batch::Batch;
 use customers::Customers;
 use ids::Ids;
+use recent::Recent;
 
 pub use batch::Record;
 pub use ingest::Gather;
@@ -38,6 +40,7 @@ struct Inner {
     clock: Clock,
     customers: Customers,
     ids: Ids,
+    recent: Recent,
 }
 
 impl Interactions {
@@ -50,6 +53,7 @@ impl Interactions {
             clock,
             customers,
             ids: Ids::default(),
+            recent: Recent::default(),
         }))
     }
 

@@ -112,7 +112,13 @@ impl Interactions {
             }
         }
         let mut found = HashMap::new();
-        for (tenant, ids) in by_tenant {
+        for (tenant, mut ids) in by_tenant {
+            let recent = self.0.recent.find(tenant, &ids);
+            ids.retain(|id| !recent.contains_key(id));
+            found.extend(recent.into_iter().map(|(id, one)| (id, Box::new(one))));
+            if ids.is_empty() {
+                continue;
+            }
             let models = store::find_many_clear(self.0.db.reader(), tenant, &ids).await?;
             for (id, model) in models {
                 found.insert(id, Box::new(model.read(Words::default())?));
