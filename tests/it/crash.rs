@@ -200,14 +200,14 @@ impl Book {
 
     /// What is unanswered, a few that are answered, and new ones; the position is the event's.
     fn queue(&mut self, cycle: u64) -> Vec<interaction::IngestInteractionsRequest> {
-        let known: Vec<_> = self.sent.keys().cloned().collect();
-        let mut ids: Vec<_> = known
-            .iter()
-            .filter(|id| !self.acknowledged.contains_key(*id))
-            .cloned()
-            .collect();
-        if !known.is_empty() {
-            ids.extend((0..20).map(|_| self.dice.pick(&known).clone()));
+        let unanswered = self
+            .sent
+            .keys()
+            .filter(|id| !self.acknowledged.contains_key(*id));
+        let mut ids: Vec<_> = unanswered.cloned().collect();
+        let answered: Vec<_> = self.acknowledged.keys().cloned().collect();
+        if !answered.is_empty() {
+            ids.extend((0..20).map(|_| self.dice.pick(&answered).clone()));
         }
         while ids.len() < SENT_PER_CYCLE_MAX {
             let id = format!("{:08}", self.number);
