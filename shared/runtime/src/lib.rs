@@ -1,10 +1,5 @@
 #![doc = include_str!("../README.md")]
 
-/// For every program of the suite: a call allocates a few dozen small pieces, often freed by another
-/// thread than made them, and the system's allocator spent a tenth of a read on that.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 mod admin;
 mod config;
 mod flags;
