@@ -17,42 +17,40 @@ pub fn authorise(ctx: &Ctx, rule: &Rule) -> Result<()> {
         Reason::PermissionDenied,
         format!(
             "This call needs the permission {}; ask an administrator for a role that has it.",
-            rule.permission
+            rule.call.permission
         ),
     )
-    .with("permission", rule.permission.clone()))
+    .with("permission", rule.call.permission.to_string()))
 }
 
 #[cfg(test)]
 mod tests {
-    use dossier_kernel::{Principal, RequestId, TenantId};
+    use std::sync::Arc;
+
+    use dossier_kernel::{AuditLevel, Call, Principal, TenantId};
 
     use super::*;
-    use crate::{AuditLevel, roles_with};
+    use crate::roles_with;
 
     fn rule(permission: &str, all_tenants: bool) -> Rule {
         Rule {
-            permission: permission.to_owned(),
+            call: Arc::new(Call {
+                method: "test.Service/Method".into(),
+                permission: permission.into(),
+                audit: AuditLevel::Read,
+            }),
             resource: None,
-            audit: AuditLevel::Read,
             all_tenants,
             grants: roles_with(permission).expect("a row"),
         }
     }
 
     fn caller(kind: PrincipalKind, roles: &[Role], tenant: TenantId) -> Ctx {
-        Ctx {
-            tenant,
-            principal: Principal {
-                kind,
-                id: "someone".to_owned(),
-            },
-            roles: roles.to_vec(),
-            purpose: None,
-            request_id: RequestId::random(),
-            deadline: None,
-            trace: None,
-        }
+        let principal = Principal {
+            kind,
+            id: "someone".to_owned(),
+        };
+        Ctx::new(tenant, principal, roles.to_vec())
     }
 
     fn person(roles: &[Role]) -> Ctx {

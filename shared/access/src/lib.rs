@@ -12,7 +12,7 @@ pub use authorise::authorise;
 pub use claims::Claims;
 pub use public_key::PublicKey;
 pub use roles::{RoleSet, TABLE, roles_with};
-pub use rules::{AuditLevel, Rule, Rules};
+pub use rules::{Rule, Rules};
 pub use signing_key::{Grant, SigningKey};
 pub use verifier::{Verifier, VerifierOptions};
 

@@ -1,31 +1,20 @@
 //! What every RPC needs, read from its `(access)` option.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use dossier_kernel::{Error, Reason, Result};
+use dossier_kernel::{AuditLevel, Call, Error, Reason, Result};
 use prost_reflect::{DescriptorPool, DynamicMessage, ExtensionDescriptor, MethodDescriptor, Value};
 
 use crate::roles::{RoleSet, roles_with};
 
-/// What a call leaves in the audit log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AuditLevel {
-    /// Nothing personal is read or changed.
-    None,
-    /// Personal data is read.
-    Read,
-    /// Something is changed.
-    Write,
-}
-
 /// Who may make one call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
-    /// `service.noun.verb`.
-    pub permission: String,
+    /// Method, permission and audit level, as the contexts of its calls carry them.
+    pub call: Arc<Call>,
     /// The request field that names the resource, where there is one.
     pub resource: Option<String>,
-    pub audit: AuditLevel,
     /// Whether a service may ask across all tenants.
     pub all_tenants: bool,
     /// The roles that have the permission.
@@ -115,10 +104,14 @@ fn read_rule(method: &MethodDescriptor, option: &ExtensionDescriptor) -> Result<
         .get_field_by_name("all_tenants")
         .and_then(|value| value.as_bool())
         .unwrap_or(false);
+    let method = format!("{}/{}", method.parent_service().full_name(), method.name());
     Ok(Rule {
-        permission,
+        call: Arc::new(Call {
+            method: method.into(),
+            permission: permission.into(),
+            audit,
+        }),
         resource: Some(text("resource")).filter(|field| !field.is_empty()),
-        audit,
         all_tenants,
         grants,
     })
@@ -149,13 +142,13 @@ mod tests {
         let names = services_of_the_contract();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let rules = Rules::from_descriptors(dossier_proto::DESCRIPTORS, &names).expect("annotated");
-        let used: BTreeSet<&str> = rules.iter().map(|(_, r)| r.permission.as_str()).collect();
+        let used: BTreeSet<&str> = rules.iter().map(|(_, r)| &*r.call.permission).collect();
         let listed: BTreeSet<&str> = TABLE.iter().map(|(name, _)| *name).collect();
         assert_eq!(used, listed);
         let get = rules
             .get("/dossier.profile.v1.CustomerService/GetCustomer")
             .expect("served");
-        assert_eq!(get.permission, "profile.customers.read");
+        assert_eq!(&*get.call.permission, "profile.customers.read");
         assert!(
             rules
                 .get("/dossier.profile.v1.CustomerService/Nope")

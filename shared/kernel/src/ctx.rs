@@ -1,9 +1,10 @@
 //! Who asks, for which tenant, why and until when: the first argument of everything below `api`.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::{Error, Reason, RequestId, TenantId};
+use crate::{Call, Error, Reason, RequestId, TenantId};
 
 /// The context of one request. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -12,6 +13,14 @@ pub struct Ctx {
     pub tenant: TenantId,
     pub principal: Principal,
     pub roles: Vec<Role>,
+    /// The teams the principal belongs to, as its token says.
+    pub teams: Vec<String>,
+    /// How the caller proved who it is.
+    pub strength: Strength,
+    /// For whom a service asks; its own rights decide, the audit log names both.
+    pub on_behalf_of: Option<Principal>,
+    /// The RPC that is being answered; `None` for work nobody asked for.
+    pub call: Option<Arc<Call>>,
     /// Why the data is used (`x-dossier-purpose`), where the caller says so.
     pub purpose: Option<String>,
     /// Names this attempt in logs and errors (`x-request-id`); not the idempotency key.
@@ -25,13 +34,23 @@ pub struct Ctx {
 impl Ctx {
     /// A service's own context for work nobody asked for: jobs, consumers, start-up.
     pub fn service(name: &str, tenant: TenantId) -> Self {
+        let principal = Principal {
+            kind: PrincipalKind::Service,
+            id: name.to_owned(),
+        };
+        Self::new(tenant, principal, vec![Role::Service])
+    }
+
+    /// Somebody with nothing but a tenant and roles: no deadline, no purpose, no call.
+    pub fn new(tenant: TenantId, principal: Principal, roles: Vec<Role>) -> Self {
         Self {
             tenant,
-            principal: Principal {
-                kind: PrincipalKind::Service,
-                id: name.to_owned(),
-            },
-            roles: vec![Role::Service],
+            principal,
+            roles,
+            teams: Vec::new(),
+            strength: Strength::Token,
+            on_behalf_of: None,
+            call: None,
             purpose: None,
             request_id: RequestId::random(),
             deadline: None,
@@ -91,6 +110,33 @@ pub enum PrincipalKind {
     Person,
     ApiKey,
     Service,
+}
+
+/// How a caller proved who it is, from weak to strong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Strength {
+    /// Not at all: this machine, where the embedded default allows it.
+    Anonymous,
+    /// A secret that lives for long.
+    ApiKey,
+    /// A signed token.
+    Token,
+    /// A signed token of a person who showed a second factor (`amr` or `acr` of the token).
+    MultiFactor,
+    /// A signed token on a connection with a certificate of the same identity.
+    Mutual,
+}
+
+impl Strength {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Anonymous => "anonymous",
+            Self::ApiKey => "api_key",
+            Self::Token => "token",
+            Self::MultiFactor => "multi_factor",
+            Self::Mutual => "mutual",
+        }
+    }
 }
 
 /// What a principal may do, by the kind of work it does.

@@ -3,6 +3,7 @@
 //! | you want | use |
 //! |---|---|
 //! | to say who asks, for which tenant, until when | [`Ctx`] |
+//! | to say what somebody did | [`AuditEvent`] |
 //! | to fail with facts a client can act on | [`Error`], [`Reason`], [`Violation`] |
 //! | to name a thing | [`TenantId`], [`CustomerId`] and the other ids of [`id`] |
 //! | to know what time it is | [`Clock`], [`Timestamp`] |
@@ -15,6 +16,7 @@
 //! What does not belong here: anything that reads a file, a socket, the environment or the
 //! operating system's clock, other than [`Clock::system`].
 
+pub mod audit;
 pub mod clock;
 pub mod ctx;
 pub mod error;
@@ -25,8 +27,9 @@ pub mod patch;
 pub mod pii;
 pub mod violations;
 
+pub use audit::{AuditAction, AuditEvent, AuditLevel, Call};
 pub use clock::{Clock, Timestamp};
-pub use ctx::{Ctx, Principal, PrincipalKind, Role};
+pub use ctx::{Ctx, Principal, PrincipalKind, Role, Strength};
 pub use error::{Error, Reason, Result, Violation};
 pub use id::{CustomerId, RequestId, TenantId};
 pub use money::{Currency, Money};

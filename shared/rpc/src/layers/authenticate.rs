@@ -2,7 +2,9 @@
 
 use std::time::Instant;
 
-use dossier_kernel::{Ctx, Error, Principal, PrincipalKind, Reason, RequestId, Role, TenantId};
+use dossier_kernel::{
+    Ctx, Error, Principal, PrincipalKind, Reason, RequestId, Role, Strength, TenantId,
+};
 use http::Request;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName, ORIGIN};
 
@@ -19,6 +21,7 @@ pub struct Caller {
     tenant: TenantId,
     principal: Principal,
     roles: Vec<Role>,
+    strength: Strength,
 }
 
 /// Reads and verifies the token, and takes it out of the request: nothing behind the layers needs
@@ -46,6 +49,7 @@ pub fn caller<B>(
             tenant: claims.tenant,
             principal: claims.principal,
             roles: claims.roles,
+            strength: Strength::Token,
         });
     }
     match &edge.anonymous {
@@ -56,6 +60,7 @@ pub fn caller<B>(
                 id: "local".to_owned(),
             },
             roles: vec![*role],
+            strength: Strength::Anonymous,
         }),
         _ => Err(unauthenticated(
             "The call carries no token; send the metadata `authorization: Bearer <token>`.",
@@ -83,17 +88,15 @@ impl Caller {
         headers: &HeaderMap,
     ) -> Ctx {
         let purpose = headers.get(PURPOSE).and_then(|value| value.to_str().ok());
-        Ctx {
-            tenant: self.tenant,
-            principal: self.principal,
-            roles: self.roles,
-            purpose: purpose
-                .filter(|purpose| !purpose.is_empty() && purpose.len() <= PURPOSE_BYTES_MAX)
-                .map(str::to_owned),
-            request_id: id.clone(),
-            deadline,
-            trace: watch.trace().map(str::to_owned),
-        }
+        let mut ctx = Ctx::new(self.tenant, self.principal, self.roles);
+        ctx.strength = self.strength;
+        ctx.purpose = purpose
+            .filter(|purpose| !purpose.is_empty() && purpose.len() <= PURPOSE_BYTES_MAX)
+            .map(str::to_owned);
+        ctx.request_id = id.clone();
+        ctx.deadline = deadline;
+        ctx.trace = watch.trace().map(str::to_owned);
+        ctx
     }
 }
 

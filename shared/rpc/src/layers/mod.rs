@@ -147,8 +147,8 @@ impl Layers {
             Access::Public => {}
             Access::Ruled => {
                 let caller = authenticate::caller(&self.edge, &self.origins, &mut request)?;
-                let ctx = caller.ctx(id, deadline, watch, request.headers());
-                authorise::check(&self.edge.rules, request.uri().path(), &ctx)?;
+                let mut ctx = caller.ctx(id, deadline, watch, request.headers());
+                authorise::check(&self.edge.rules, request.uri().path(), &mut ctx)?;
                 request.extensions_mut().insert(ctx);
             }
             Access::Unknown => {
