@@ -6,23 +6,17 @@ use crate::workspace::Workspace;
 
 #[derive(clap::Args)]
 pub struct Options {
-    harness: Harness,
-    /// How many times the fault strikes.
-    #[arg(long, default_value_t = 2_000)]
-    cycles: u32,
+    /// One of the harnesses that `cargo xtask soak list` prints.
+    harness: String,
+    /// How many times: kills, cuts, events, tokens, as the harness counts them.
+    #[arg(long)]
+    cycles: Option<u64>,
     /// The seed a failing run printed; without one it is drawn.
     #[arg(long)]
     seed: Option<u64>,
     /// Where the suite keeps its data.
     #[arg(long, value_enum, default_value_t = Backend::Sqlite)]
     backend: Backend,
-}
-
-#[derive(Clone, Copy, clap::ValueEnum)]
-enum Harness {
-    /// Kills the serving process while it ingests, restarts it and compares with what it had
-    /// acknowledged.
-    Kill9,
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]
@@ -33,35 +27,72 @@ enum Backend {
     Postgres,
 }
 
+/// A test that reads `DOSSIER_SOAK_CYCLES` and `DOSSIER_SOAK_SEED` and prints its seed.
+struct Harness {
+    name: &'static str,
+    about: &'static str,
+    /// Where the test is: package, test target, and its path without the backend.
+    package: &'static str,
+    target: &'static str,
+    module: &'static str,
+    /// Cycles of the long form.
+    cycles: u64,
+    /// Whether there are a test `sqlite` and a test `postgres` in the module; else the module is
+    /// the test.
+    backends: bool,
+}
+
+const HARNESSES: &[Harness] = &[Harness {
+    name: "kill9",
+    about: "kills the serving process while it ingests and compares with the acknowledgements",
+    package: "dossier-tests",
+    target: "it",
+    module: "crash",
+    cycles: 2_000,
+    backends: true,
+}];
+
 pub fn run_harness(options: &Options) -> anyhow::Result<()> {
-    let Harness::Kill9 = options.harness;
+    let named = HARNESSES.iter().find(|one| one.name == options.harness);
+    let Some(harness) = named else {
+        for one in HARNESSES {
+            println!("{:12} {} ({} cycles)", one.name, one.about, one.cycles);
+        }
+        anyhow::ensure!(options.harness == "list", "there is no such harness");
+        return Ok(());
+    };
     let workspace = Workspace::find()?;
     run(workspace
         .cargo()
-        .args(["build", "--locked", "--release", "--package", "dossier"]))?;
+        .args(["build", "--locked", "--release", "--workspace", "--bins"]))?;
     let mut test = workspace.cargo();
     test.args([
         "test",
         "--locked",
         "--release",
         "--package",
-        "dossier-tests",
-        "--test",
-        "it",
-        "--",
+        harness.package,
     ]);
-    test.args(["--exact", "--nocapture"]);
-    test.env("DOSSIER_SOAK_CYCLES", options.cycles.to_string());
+    test.args(["--test", harness.target, "--", "--exact", "--nocapture"]);
+    let cycles = options.cycles.unwrap_or(harness.cycles);
+    test.env("DOSSIER_SOAK_CYCLES", cycles.to_string());
     if let Some(seed) = options.seed {
         test.env("DOSSIER_SOAK_SEED", seed.to_string());
     }
+    let module = harness.module;
+    if !harness.backends {
+        return run(test.arg(module));
+    }
     match options.backend {
-        Backend::Sqlite => run(test.arg("crash::sqlite")),
+        Backend::Sqlite => {
+            test.env("DOSSIER_TEST_BACKENDS", "sqlite");
+            run(test.arg(format!("{module}::sqlite")))
+        }
         Backend::Postgres => {
             let backends = Backends::start()?;
             test.env("DOSSIER_TEST_POSTGRES_URL", &backends.postgres_url);
             test.env("DOSSIER_TEST_REDIS_URL", &backends.redis_url);
-            run(test.arg("crash::postgres"))
+            run(test.arg(format!("{module}::postgres")))
         }
     }
 }
