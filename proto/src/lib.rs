@@ -13,6 +13,12 @@ pub mod common {
     }
 }
 
+pub mod access {
+    pub mod v1 {
+        tonic::include_proto!("dossier.access.v1");
+    }
+}
+
 pub mod profile {
     pub mod v1 {
         tonic::include_proto!("dossier.profile.v1");
