@@ -3,6 +3,7 @@
 mod canaries;
 mod crash;
 mod drain;
+mod examples;
 mod foreign_clients;
 mod idempotency;
 mod journey;

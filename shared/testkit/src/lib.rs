@@ -2,16 +2,22 @@
 
 mod backend;
 pub mod build;
+mod caller;
 pub mod canary;
 mod clients;
+mod contract;
 mod dice;
+pub mod example;
 mod process;
 mod refusal;
 mod suite;
 
 pub use backend::Backend;
+pub use caller::{Answer, Caller};
 pub use clients::{Bearer, Clients, Wire, cursor_of};
+pub use contract::Rpc;
 pub use dice::Dice;
+pub use example::{Example, Scene};
 pub use process::{Process, program};
 pub use refusal::Refusal;
 pub use suite::{Plan, Shape, Suite};

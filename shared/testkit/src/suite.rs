@@ -18,6 +18,7 @@ use tonic_health::pb::health_client::HealthClient;
 use uuid::Uuid;
 
 use crate::backend::{Backend, Stores};
+use crate::caller::Caller;
 use crate::clients::Clients;
 use crate::process::{Process, program};
 
@@ -211,6 +212,15 @@ impl Suite {
 
     pub fn clients_as(&self, roles: &[Role], tenant: &TenantId) -> anyhow::Result<Clients> {
         Clients::new(&self.addresses(), &self.token(roles, tenant)?)
+    }
+
+    /// As an admin of the suite's tenant, by the names of RPCs.
+    pub fn caller(&self) -> anyhow::Result<Caller> {
+        self.caller_as(&[Role::Admin], &self.tenant)
+    }
+
+    pub fn caller_as(&self, roles: &[Role], tenant: &TenantId) -> anyhow::Result<Caller> {
+        Caller::new(&self.addresses(), &self.token(roles, tenant)?)
     }
 
     /// Clients that show no token.

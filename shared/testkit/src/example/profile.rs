@@ -1,0 +1,138 @@
+//! Requests to profile.
+
+use serde_json::{Value, json};
+
+use super::Scene;
+
+const CREATE: &str = "dossier.profile.v1.CustomerService/CreateCustomer";
+const DELETE: &str = "dossier.profile.v1.CustomerService/DeleteCustomer";
+const DEFINE: &str = "dossier.profile.v1.AttributeDefinitionService/CreateAttributeDefinition";
+
+pub(super) async fn bodies(scene: &Scene, method: &str) -> anyhow::Result<Option<Vec<Value>>> {
+    let method = method.trim_start_matches("dossier.profile.v1.");
+    let body = match method {
+        "CustomerService/CreateCustomer" => json!({"customer": person(scene).await?}),
+        "CustomerService/GetCustomer" => json!({"name": scene.made(CREATE).await?}),
+        "CustomerService/BatchGetCustomers" => {
+            json!({"names": [scene.made(CREATE).await?, scene.made(CREATE).await?]})
+        }
+        "CustomerService/ListCustomers" => {
+            scene.made(CREATE).await?;
+            json!({"page_size": 5, "order_by": "create_time desc"})
+        }
+        "CustomerService/UpdateCustomer" => {
+            let name = scene.made(CREATE).await?;
+            json!({
+                "customer": {"name": name, "display_name": scene.words("renamed")},
+                "update_mask": "displayName",
+            })
+        }
+        "CustomerService/DeleteCustomer" => json!({"name": scene.made(CREATE).await?}),
+        "CustomerService/UndeleteCustomer" => json!({"name": scene.made(DELETE).await?}),
+        "CustomerService/UpsertCustomer" => json!({"customer": person(scene).await?}),
+        "CustomerService/LookupCustomers" => {
+            let email = format!("{}@example.com", scene.word());
+            let customer = json!({
+                "type": "CUSTOMER_TYPE_PERSON",
+                "display_name": scene.words("looked up"),
+                "contact_points": [{"type": "CONTACT_POINT_TYPE_EMAIL", "value": email}],
+            });
+            scene.call(CREATE, json!({"customer": customer})).await?;
+            json!({"keys": [{"email": email}]})
+        }
+        "CustomerService/AddTags" | "CustomerService/RemoveTags" => {
+            json!({"name": scene.made(CREATE).await?, "tags": ["vip", "regular"]})
+        }
+        "CustomerService/ImportCustomers" => {
+            let rows = [person(scene).await?, person(scene).await?];
+            return Ok(Some(vec![
+                json!({"header": {"format": "IMPORT_FORMAT_ROWS"}}),
+                json!({"rows": {"customers": rows}}),
+            ]));
+        }
+        "CustomerService/WatchCustomers" => json!({"include_snapshot": true}),
+        "AttributeDefinitionService/CreateAttributeDefinition" => {
+            let id = format!("field_{}", scene.number());
+            definition(&id, "ATTRIBUTE_TYPE_STRING", "DATA_CLASS_DIRECT")
+        }
+        "AttributeDefinitionService/GetAttributeDefinition"
+        | "AttributeDefinitionService/DeprecateAttributeDefinition" => {
+            json!({"name": scene.made(DEFINE).await?})
+        }
+        "AttributeDefinitionService/ListAttributeDefinitions" => json!({"page_size": 5}),
+        _ => return Ok(None),
+    };
+    Ok(Some(vec![body]))
+}
+
+/// A file with a value in nearly every field.
+async fn person(scene: &Scene) -> anyhow::Result<Value> {
+    let defined = scene.0.attributes.get_or_try_init(|| define(scene));
+    defined.await?;
+    let number = scene.number();
+    Ok(json!({
+        "type": "CUSTOMER_TYPE_PERSON",
+        "display_name": scene.words("王小明"),
+        "given_name": scene.words("小明"),
+        "family_name": scene.words("王"),
+        "gender": "GENDER_FEMALE",
+        "birth_date": {"year": 1990, "month": 2, "day": 3},
+        "region_code": "CN",
+        "language_code": "zh-CN",
+        "time_zone": "Asia/Shanghai",
+        "contact_points": [
+            {"type": "CONTACT_POINT_TYPE_EMAIL", "value": format!("{}@example.com", scene.word())},
+            {"type": "CONTACT_POINT_TYPE_PHONE", "value": format!("+861380{number:07}")},
+        ],
+        "external_ids": [{"namespace": "example", "value": scene.word()}],
+        "addresses": [{
+            "region_code": "CN",
+            "postal_code": "200000",
+            "locality": "上海市",
+            "address_lines": [scene.words("人民路 1 号")],
+        }],
+        "tags": ["vip"],
+        "attributes": {
+            "example_health": {"string_value": scene.words("asthma")},
+            "example_plate": {"string_value": scene.words("plate")},
+            "example_level": {"int_value": number.to_string()},
+        },
+    }))
+}
+
+/// The tenant's own fields that [`person`] fills: one of each class that holds text, and a number.
+async fn define(scene: &Scene) -> anyhow::Result<()> {
+    for (id, kind, class) in [
+        (
+            "example_health",
+            "ATTRIBUTE_TYPE_STRING",
+            "DATA_CLASS_SENSITIVE",
+        ),
+        (
+            "example_plate",
+            "ATTRIBUTE_TYPE_STRING",
+            "DATA_CLASS_DIRECT",
+        ),
+        ("example_level", "ATTRIBUTE_TYPE_INT", "DATA_CLASS_QUASI"),
+    ] {
+        match scene.call(DEFINE, definition(id, kind, class)).await {
+            Ok(_) => {}
+            // Another scene of the same tenant was first.
+            Err(error) if is_taken(&error) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+fn is_taken(error: &anyhow::Error) -> bool {
+    let status = error.downcast_ref::<tonic::Status>();
+    status.is_some_and(|status| status.code() == tonic::Code::AlreadyExists)
+}
+
+fn definition(id: &str, kind: &str, class: &str) -> Value {
+    json!({
+        "attribute_definition": {"type": kind, "data_class": class, "display_name": "Example"},
+        "attribute_definition_id": id,
+    })
+}
