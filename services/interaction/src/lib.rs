@@ -27,6 +27,7 @@ fn build(deps: Deps) -> Service {
         vault,
         cache: _,
         clock,
+        access: _,
         peers,
         stop: _,
     } = deps;

@@ -35,6 +35,7 @@ fn build(deps: Deps) -> Service {
         vault,
         cache,
         clock,
+        access: _,
         peers: _,
         stop,
     } = deps;

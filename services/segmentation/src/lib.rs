@@ -30,6 +30,7 @@ fn build(deps: Deps) -> Service {
         vault: _,
         cache: _,
         clock,
+        access: _,
         peers,
         stop,
     } = deps;

@@ -1,17 +1,22 @@
 #![doc = include_str!("../README.md")]
 
-mod authorise;
+mod access;
 mod claims;
+mod explanation;
+mod facts;
+mod mention;
+mod policy_set;
 mod public_key;
-mod roles;
+mod question;
 mod rules;
 mod signing_key;
 mod verifier;
 
-pub use authorise::authorise;
+pub use access::Access;
 pub use claims::Claims;
+pub use explanation::{Deciding, Explanation};
+pub use facts::{Facts, Sight};
 pub use public_key::PublicKey;
-pub use roles::{RoleSet, TABLE, roles_with};
 pub use rules::{Rule, Rules};
 pub use signing_key::{Grant, SigningKey};
 pub use verifier::{Verifier, VerifierOptions};

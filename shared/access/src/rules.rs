@@ -6,8 +6,6 @@ use std::sync::Arc;
 use dossier_kernel::{AuditLevel, Call, Error, Reason, Result};
 use prost_reflect::{DescriptorPool, DynamicMessage, ExtensionDescriptor, MethodDescriptor, Value};
 
-use crate::roles::{RoleSet, roles_with};
-
 /// Who may make one call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
@@ -17,8 +15,8 @@ pub struct Rule {
     pub resource: Option<String>,
     /// Whether a service may ask across all tenants.
     pub all_tenants: bool,
-    /// The roles that have the permission.
-    pub grants: RoleSet,
+    /// Whether the service decides once more about every row, by its owner, team and tags.
+    pub per_row: bool,
 }
 
 /// The rules of the RPCs that one server serves, by path.
@@ -28,14 +26,10 @@ pub struct Rules(HashMap<String, Rule>);
 impl Rules {
     /// Reads the rules of `services`, full names such as `dossier.profile.v1.CustomerService`, from
     /// an encoded `FileDescriptorSet`. [`Reason::FailedPrecondition`] naming every service that is
-    /// not there and every RPC that has no option, no audit level, or a permission that no row of
-    /// [`crate::TABLE`] grants: such a server must not start.
+    /// not there and every RPC that has no option, no audit level, or a permission that is not of
+    /// the form `service.noun.verb`: such a server must not start.
     pub fn from_descriptors(descriptors: &[u8], services: &[&str]) -> Result<Self> {
-        let pool = DescriptorPool::decode(descriptors)
-            .map_err(|cause| broken("The descriptor set cannot be read.").caused_by(cause))?;
-        let option = pool
-            .get_extension_by_name("dossier.common.v1.access")
-            .ok_or_else(|| broken("The descriptor set has no (access) option."))?;
+        let (pool, option) = read_pool(descriptors)?;
         let mut rules = HashMap::new();
         let mut problems = Vec::new();
         for name in services {
@@ -74,6 +68,26 @@ impl Rules {
     }
 }
 
+/// The rules of all annotated RPCs of the contract, whoever serves them.
+pub fn every_rule(descriptors: &[u8]) -> Result<Vec<Rule>> {
+    let (pool, option) = read_pool(descriptors)?;
+    let methods = pool
+        .services()
+        .flat_map(|service| service.methods().collect::<Vec<_>>());
+    Ok(methods
+        .filter_map(|method| read_rule(&method, &option).ok())
+        .collect())
+}
+
+fn read_pool(descriptors: &[u8]) -> Result<(DescriptorPool, ExtensionDescriptor)> {
+    let pool = DescriptorPool::decode(descriptors)
+        .map_err(|cause| broken("The descriptor set cannot be read.").caused_by(cause))?;
+    let option = pool
+        .get_extension_by_name("dossier.common.v1.access")
+        .ok_or_else(|| broken("The descriptor set has no (access) option."))?;
+    Ok((pool, option))
+}
+
 fn read_rule(method: &MethodDescriptor, option: &ExtensionDescriptor) -> Result<Rule, String> {
     let options: DynamicMessage = method.options();
     if !options.has_extension(option) {
@@ -89,8 +103,11 @@ fn read_rule(method: &MethodDescriptor, option: &ExtensionDescriptor) -> Result<
             .unwrap_or_default()
     };
     let permission = text("permission");
-    let grants = roles_with(&permission)
-        .ok_or_else(|| format!("the permission {permission:?} is in no row of the role table"))?;
+    if !is_permission(&permission) {
+        return Err(format!(
+            "the permission {permission:?} is not service.noun.verb"
+        ));
+    }
     let level = access
         .get_field_by_name("audit")
         .and_then(|value| value.as_enum_number());
@@ -100,10 +117,12 @@ fn read_rule(method: &MethodDescriptor, option: &ExtensionDescriptor) -> Result<
         Some(3) => AuditLevel::Write,
         _ => return Err("no audit level".to_owned()),
     };
-    let all_tenants = access
-        .get_field_by_name("all_tenants")
-        .and_then(|value| value.as_bool())
-        .unwrap_or(false);
+    let flag = |field: &str| {
+        access
+            .get_field_by_name(field)
+            .and_then(|value| value.as_bool())
+            .unwrap_or(false)
+    };
     let method = format!("{}/{}", method.parent_service().full_name(), method.name());
     Ok(Rule {
         call: Arc::new(Call {
@@ -112,9 +131,16 @@ fn read_rule(method: &MethodDescriptor, option: &ExtensionDescriptor) -> Result<
             audit,
         }),
         resource: Some(text("resource")).filter(|field| !field.is_empty()),
-        all_tenants,
-        grants,
+        all_tenants: flag("all_tenants"),
+        per_row: flag("per_row"),
     })
+}
+
+/// Three words of `a-z` and `_`; they become names of actions, so nothing else may be in them.
+fn is_permission(text: &str) -> bool {
+    let is_word =
+        |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+    text.split('.').count() == 3 && text.split('.').all(is_word)
 }
 
 fn broken(message: impl Into<String>) -> Error {
@@ -123,10 +149,7 @@ fn broken(message: impl Into<String>) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
-    use crate::TABLE;
 
     fn services_of_the_contract() -> Vec<String> {
         DescriptorPool::decode(dossier_proto::DESCRIPTORS)
@@ -138,13 +161,10 @@ mod tests {
     }
 
     #[test]
-    fn every_rpc_of_the_contract_has_a_rule_and_every_row_an_rpc() {
+    fn every_rpc_of_the_contract_has_a_rule() {
         let names = services_of_the_contract();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let rules = Rules::from_descriptors(dossier_proto::DESCRIPTORS, &names).expect("annotated");
-        let used: BTreeSet<&str> = rules.iter().map(|(_, r)| &*r.call.permission).collect();
-        let listed: BTreeSet<&str> = TABLE.iter().map(|(name, _)| *name).collect();
-        assert_eq!(used, listed);
         let get = rules
             .get("/dossier.profile.v1.CustomerService/GetCustomer")
             .expect("served");

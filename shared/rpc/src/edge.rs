@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use dossier_access::{Rules, Verifier};
+use dossier_access::{Access, Rules, Verifier};
 use dossier_kernel::{Clock, Role, TenantId};
 use tokio_util::sync::CancellationToken;
 
@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 pub struct Edge {
     pub verifier: Arc<Verifier>,
     pub rules: Arc<Rules>,
+    pub access: Access,
     /// The compiled contract: reflection answers from it, and it says which methods stream.
     pub descriptors: &'static [u8],
     /// Callers from this machine who bring no token act as this role in this tenant. Embedded
@@ -29,10 +30,11 @@ pub struct Edge {
 }
 
 impl Edge {
-    pub fn new(verifier: Arc<Verifier>, rules: Arc<Rules>) -> Self {
+    pub fn new(verifier: Arc<Verifier>, rules: Arc<Rules>, access: Access) -> Self {
         Self {
             verifier,
             rules,
+            access,
             descriptors: dossier_proto::DESCRIPTORS,
             anonymous: None,
             origins: Vec::new(),

@@ -24,7 +24,7 @@ const FILE: &str = "dossier.toml";
 const ENV_PREFIX: &str = "DOSSIER_";
 
 /// The first words of the variables that are read. Others that begin alike are not ours.
-const KEYS: [&str; 19] = [
+const KEYS: [&str; 20] = [
     "listen",
     "admin_listen",
     "reflection",
@@ -38,6 +38,7 @@ const KEYS: [&str; 19] = [
     "only",
     "root_key_file",
     "signing_key_file",
+    "policies_file",
     "anonymous_loopback",
     "log_format",
     "log_level",
@@ -70,6 +71,8 @@ pub struct Config {
     pub root_key_file: Option<PathBuf>,
     #[serde(default, deserialize_with = "unless_empty")]
     pub signing_key_file: Option<PathBuf>,
+    #[serde(default, deserialize_with = "unless_empty")]
+    pub policies_file: Option<PathBuf>,
     pub anonymous_loopback: bool,
     pub log_format: LogFormat,
     pub log_level: LogLevel,

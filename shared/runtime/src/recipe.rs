@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use dossier_access::Access;
 use dossier_cache::Cache;
 use dossier_db::Db;
 use dossier_feed::Feed;
@@ -36,6 +37,8 @@ pub struct Deps {
     pub vault: Vault,
     pub cache: Cache,
     pub clock: Clock,
+    /// Who may see and change which rows, and what of them.
+    pub access: Access,
     pub peers: Peers,
     /// Cancelled when the process begins to stop: streams end with a cursor, jobs return.
     pub stop: CancellationToken,

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dossier_access::{Rules, SigningKey};
+use dossier_access::{Access, Rules, SigningKey};
 use dossier_cache::Cache;
 use dossier_db::Db;
 use dossier_kernel::{Clock, Error, Reason, Result, Role, TenantId};
@@ -82,6 +82,7 @@ pub async fn start(config: Config, recipes: Vec<Recipe>) -> Result<Running> {
             vault,
             cache: cache.clone(),
             clock: edge.clock.clone(),
+            access: edge.access.clone(),
             peers: peers(&config, &recipes, recipe.name, &local, &keys.signing)?,
             stop: edge.stop.clone(),
         };
@@ -273,7 +274,11 @@ fn edge(config: &Config, recipes: &[Recipe], keys: &Keys) -> Result<Edge> {
         .copied()
         .collect();
     let rules = Rules::from_descriptors(dossier_proto::DESCRIPTORS, &services)?;
-    let mut edge = Edge::new(Arc::new(keys.verifier()), Arc::new(rules));
+    let access = match &config.policies_file {
+        Some(file) => Access::load(dossier_proto::DESCRIPTORS, file)?,
+        None => Access::shipped(dossier_proto::DESCRIPTORS)?,
+    };
+    let mut edge = Edge::new(Arc::new(keys.verifier()), Arc::new(rules), access);
     edge.reflection = config.reflection;
     edge.origins.clone_from(&config.web_origins);
     if config.admits_anonymous() {

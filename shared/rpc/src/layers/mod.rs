@@ -8,7 +8,7 @@
 //! | [`panics`] | a panic becomes INTERNAL |
 //! | [`shed`] | RESOURCE_EXHAUSTED with a retry hint when too much is going on |
 //! | [`authenticate`] | who asks: the token, or this machine where that is allowed |
-//! | [`authorise`] | whether they may: the method's `(access)` rule; default deny |
+//! | [`authorise`] | whether they may: the method's `(access)` rule and the policies; default deny |
 //! | [`message_size`] | LIMIT_EXCEEDED before a large message is read |
 //!
 //! They are functions over one future and one [`body`] rather than tower layers: a call costs one
@@ -114,7 +114,8 @@ impl Layers {
         let deadline = deadline::read(request.headers(), &method, &self.edge.limits, started);
         let (until, answer) = match deadline {
             Ok(until) => {
-                let inside = self.inside(routes, &method, &id, &watch, until, request);
+                // Boxed here: each layer around a future of this size would hold it twice.
+                let inside = Box::pin(self.inside(routes, &method, &id, &watch, until, request));
                 let answer = watch
                     .around(panics::caught(deadline::within(until, inside)))
                     .await;
@@ -148,7 +149,8 @@ impl Layers {
             Access::Ruled => {
                 let caller = authenticate::caller(&self.edge, &self.origins, &mut request)?;
                 let mut ctx = caller.ctx(id, deadline, watch, request.headers());
-                authorise::check(&self.edge.rules, request.uri().path(), &mut ctx)?;
+                let edge = &self.edge;
+                authorise::check(&edge.access, &edge.rules, request.uri().path(), &mut ctx)?;
                 request.extensions_mut().insert(ctx);
             }
             Access::Unknown => {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use dossier_access::{Grant, Rules, SigningKey, Verifier, VerifierOptions};
+use dossier_access::{Access, Grant, Rules, SigningKey, Verifier, VerifierOptions};
 use dossier_kernel::{Principal, PrincipalKind, Role, TenantId};
 use dossier_rpc::Edge;
 
@@ -16,7 +16,8 @@ pub fn signing_key() -> SigningKey {
 pub fn edge(key: &SigningKey) -> Edge {
     let verifier = Verifier::new(VerifierOptions::local(vec![key.public_key()]));
     let rules = Rules::from_descriptors(echo::descriptors(), &[echo::SERVICE]).expect("annotated");
-    let mut edge = Edge::new(Arc::new(verifier), Arc::new(rules));
+    let access = Access::shipped(echo::descriptors()).expect("valid policies");
+    let mut edge = Edge::new(Arc::new(verifier), Arc::new(rules), access);
     edge.descriptors = echo::descriptors();
     edge
 }
