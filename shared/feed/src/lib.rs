@@ -7,6 +7,8 @@ mod feed;
 mod migration;
 mod progress;
 mod read;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod watch;
 
 pub use append::append;
