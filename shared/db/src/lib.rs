@@ -1,7 +1,9 @@
 #![doc = include_str!("../README.md")]
 
+mod commit_by;
 mod db;
 mod error;
+pub mod failpoint;
 mod idempotency;
 mod insert;
 mod job;
@@ -10,18 +12,22 @@ mod migrate;
 mod once;
 mod options;
 mod postgres;
+mod reader;
 mod scope;
 mod sqlite;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod tx;
+mod wall;
 mod writer;
 
 pub use db::Db;
 pub use error::{error, is_unique_violation};
-pub use idempotency::migration;
+pub use idempotency::{has_outcome_before, migration};
 pub use insert::{Insert, insert_many};
 pub use once::Once;
 pub use options::{Backend, Options};
+pub use reader::Reader;
 pub use scope::{TenantScoped, delete_many, find, update_many};
-pub use tx::{BeforeCommit, Change, Committed, Position, Tx};
+pub use tx::{BeforeCommit, Change, Committed, Position, Staged, Tx};
+pub use wall::Wall;

@@ -3,14 +3,15 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use dossier_kernel::{Error, Reason, Result};
+use dossier_kernel::{Error, Reason, Result, TenantId};
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sea_orm::sqlx::{ConnectOptions as _, Connection as _};
 use sea_orm::{DatabaseConnection, DbErr, RuntimeErr, SqlxPostgresConnector, TransactionTrait};
 use tokio::sync::watch;
 
+use crate::commit_by::CommitBy;
 use crate::job::{CommitFailure, Job, attempt, too_late};
-use crate::{Backend, BeforeCommit, Options, Position, Tx, error};
+use crate::{Backend, BeforeCommit, Options, Position, Tx, error, failpoint, wall};
 
 /// A connection unused for longer is asked whether it is alive before it is used.
 const TRUSTED_FOR: Duration = Duration::from_secs(5);
@@ -60,43 +61,54 @@ pub(crate) async fn run(
     pool: DatabaseConnection,
     before_commit: BeforeCommit,
     committed: watch::Sender<u64>,
+    tenant: TenantId,
     mut job: Box<dyn Job>,
 ) {
-    let outcome = transact(&pool, before_commit, job.as_mut()).await;
+    let outcome = transact(&pool, before_commit, &tenant, job.as_mut()).await;
     if outcome
         .as_ref()
         .is_ok_and(|positions| !positions.is_empty())
     {
         committed.send_modify(|count| *count += 1);
     }
+    failpoint::pass("db::before_answer");
     job.answer(outcome);
 }
 
 async fn transact(
     pool: &DatabaseConnection,
     before_commit: BeforeCommit,
+    tenant: &TenantId,
     job: &mut dyn Job,
 ) -> Result<Vec<Position>, CommitFailure> {
     if job_is_late(job.deadline()) {
         return Err(too_late());
     }
+    failpoint::pass("db::before_begin");
     let tx = Tx::new(pool.begin().await.map_err(error)?, Backend::Postgres);
-    if !attempt(job, &tx).await? {
+    wall::enter(tx.conn(), tenant).await.map_err(error)?;
+    if !attempt(job, &tx, CommitBy::default()).await? {
         let (txn, _) = tx.into_parts();
         // What cannot be rolled back was not committed either: the connection is gone.
         let _ = txn.rollback().await;
         return Ok(Vec::new());
     }
-    let (txn, changes) = tx.into_parts();
-    let positions = match changes.as_slice() {
-        [] => Vec::new(),
-        changes => before_commit(&txn, Backend::Postgres, changes).await?,
+    failpoint::pass("db::after_job");
+    let (txn, staged) = tx.into_parts();
+    let positions = match staged.is_empty() {
+        true => Vec::new(),
+        false => before_commit(&txn, Backend::Postgres, &staged).await?,
     };
     // Other writers may have held the feed's counter: look at the clock once more.
     if job_is_late(job.deadline()) {
         return Err(too_late());
     }
+    failpoint::pass("db::before_commit");
+    if failpoint::planted("db::forget_commit") {
+        return Ok(positions);
+    }
     txn.commit().await.map_err(error)?;
+    failpoint::pass("db::after_commit");
     Ok(positions)
 }
 

@@ -12,7 +12,7 @@ use sea_orm::{
     ConnectionTrait, DatabaseConnection, DbErr, RuntimeErr, SqlxSqliteConnector, Statement,
 };
 
-use crate::{Options, error};
+use crate::{Options, error, failpoint};
 
 /// Versions 3.7.0 to 3.51.2 can lose committed WAL writes.
 const VERSION_MIN: (u32, u32, u32) = (3, 51, 3);
@@ -41,7 +41,11 @@ pub(crate) async fn open(options: &Options) -> Result<Opened> {
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
         // An acknowledgement means "on disk": the log is synced at every commit.
-        .synchronous(SqliteSynchronous::Full)
+        .synchronous(if failpoint::planted("db::synchronous_normal") {
+            SqliteSynchronous::Normal
+        } else {
+            SqliteSynchronous::Full
+        })
         .busy_timeout(BUSY_TIMEOUT)
         .foreign_keys(true)
         // Rolled-back work and sorts stay in memory: no temporary files with data in them.

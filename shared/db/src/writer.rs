@@ -1,7 +1,7 @@
 //! The one writer of a SQLite file: many callers, one transaction, one sync of the disk.
 //!
 //! ```text
-//! BEGIN IMMEDIATE · SAVEPOINT · job 1 · RELEASE, SAVEPOINT · job 2 · RELEASE · feed · COMMIT · answers
+//! BEGIN IMMEDIATE · SAVEPOINT · job 1 · RELEASE, SAVEPOINT · job 2 · RELEASE · audit, feed · COMMIT · answers
 //! ```
 //! A job that fails is rolled back to its savepoint and answered alone; a commit that fails is
 //! answered to everybody. While the disk syncs, the next jobs gather by themselves.
@@ -19,8 +19,9 @@ use sea_orm::{
 };
 use tokio::sync::{mpsc, watch};
 
-use crate::job::{CommitFailure, Job, attempt, too_late};
-use crate::{Backend, BeforeCommit, Position, Tx, error};
+use crate::commit_by::CommitBy;
+use crate::job::{CommitFailure, Job, attempt, made_way, too_late};
+use crate::{Backend, BeforeCommit, Position, Tx, error, failpoint};
 use dossier_kernel::{Error, Result};
 
 /// Jobs of one transaction at most.
@@ -117,8 +118,15 @@ impl Writer {
                 .for_each(|job| job.answer(Err(failure.clone())));
             return;
         }
+        // More than one transaction where deadlines do not let all share one.
+        while !waiting.is_empty() && !self.broken {
+            self.settle_some(&mut waiting).await;
+        }
+    }
+
+    async fn settle_some(&mut self, waiting: &mut VecDeque<Box<dyn Job>>) {
         let mut done = Vec::with_capacity(waiting.len());
-        let outcome = self.transact(&mut waiting, &mut done).await;
+        let outcome = self.transact(waiting, &mut done).await;
         self.company = done.len().max(1);
         match outcome {
             Ok(positions) => {
@@ -126,14 +134,13 @@ impl Writer {
                     self.committed.send_modify(|count| *count += 1);
                 }
                 for (job, staged) in done {
+                    failpoint::pass("db::before_answer");
                     job.answer(Ok(positions.get(staged).unwrap_or_default().to_vec()));
                 }
             }
             Err(failure) => {
-                done.into_iter()
-                    .for_each(|(job, _)| job.answer(Err(failure.clone())));
-                waiting
-                    .into_iter()
+                let done = done.into_iter().map(|(job, _)| job);
+                done.chain(waiting.drain(..))
                     .for_each(|job| job.answer(Err(failure.clone())));
             }
         }
@@ -146,6 +153,7 @@ impl Writer {
         done: &mut Vec<(Box<dyn Job>, Range<usize>)>,
     ) -> Result<Vec<Position>, CommitFailure> {
         let begun = Instant::now();
+        failpoint::pass("db::before_begin");
         let immediate = TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
@@ -157,6 +165,7 @@ impl Writer {
             .map_err(|e| self.failure(e))?;
         let tx = Tx::new(txn, Backend::Sqlite);
         let mut savepoint = Savepoint::default();
+        let mut commit_by = CommitBy::default();
         while let Some(mut job) = self.next(waiting, done.len(), begun) {
             if job.deadline().is_some_and(|at| at <= Instant::now()) {
                 job.answer(Err(too_late()));
@@ -165,15 +174,21 @@ impl Writer {
             if job.abandoned() {
                 continue;
             }
+            if !commit_by.has_room(job.deadline()) {
+                waiting.push_front(job);
+                break;
+            }
             if let Err(cause) = savepoint.set(tx.conn()).await {
                 waiting.push_front(job);
                 return Err(self.failure(cause));
             }
-            let before = tx.staged_count();
-            match attempt(job.as_mut(), &tx).await {
+            let before = tx.mark();
+            match attempt(job.as_mut(), &tx, commit_by).await {
                 Ok(true) => {
+                    failpoint::pass("db::after_job");
                     savepoint.keep();
-                    done.push((job, before..tx.staged_count()));
+                    commit_by.hold(job.deadline());
+                    done.push((job, tx.changes_since(before)));
                 }
                 refused => {
                     tx.unstage_after(before);
@@ -189,17 +204,25 @@ impl Writer {
             .release(tx.conn())
             .await
             .map_err(|e| self.failure(e))?;
-        let (txn, changes) = tx.into_parts();
+        let (txn, staged) = tx.into_parts();
         if done.is_empty() {
             // Nothing to lose: where it fails, the connection is given up.
             let _ = txn.rollback().await;
             return Ok(Vec::new());
         }
-        let positions = match changes.as_slice() {
-            [] => Vec::new(),
-            changes => (self.before_commit)(&txn, Backend::Sqlite, changes).await?,
+        let positions = match staged.is_empty() {
+            true => Vec::new(),
+            false => (self.before_commit)(&txn, Backend::Sqlite, &staged).await?,
         };
+        if commit_by.has_passed() {
+            return Err(made_way());
+        }
+        failpoint::pass("db::before_commit");
+        if failpoint::planted("db::forget_commit") {
+            return Ok(positions);
+        }
         txn.commit().await.map_err(|e| self.failure(e))?;
+        failpoint::pass("db::after_commit");
         Ok(positions)
     }
 

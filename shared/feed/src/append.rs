@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use dossier_db::{Backend, Change, Insert, Position, error};
+use dossier_db::{Backend, Insert, Position, Staged, error, failpoint};
 use dossier_kernel::{Error, Result};
 use futures::future::BoxFuture;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, QueryResult, Statement, Value};
@@ -22,21 +22,26 @@ pub(crate) fn shard_of(subject: Uuid, backend: Backend) -> i16 {
     i16::from(subject.as_bytes()[15]) % shards(backend)
 }
 
-/// The `BeforeCommit` of every database with a feed. Whoever appends to a shard holds its counter
+/// Part of the `BeforeCommit` of every database with a feed. Whoever appends to a shard holds its counter
 /// until the commit, so this comes last; shards are taken in ascending order, so that no two
 /// transactions wait for each other.
 pub fn append<'a>(
     txn: &'a DatabaseTransaction,
     backend: Backend,
-    changes: &'a [Change],
+    staged: &'a Staged,
 ) -> BoxFuture<'a, Result<Vec<Position>>> {
     Box::pin(async move {
+        let changes = &staged.changes;
+        if changes.is_empty() {
+            return Ok(Vec::new());
+        }
         let mut counts = BTreeMap::new();
         for change in changes {
             *counts
                 .entry(shard_of(change.subject, backend))
                 .or_insert(0_i64) += 1;
         }
+        failpoint::pass("feed::before_append");
         let mut heads = advance(txn, backend, &counts).await?;
         let mut positions = Vec::with_capacity(changes.len());
         let mut values = Vec::with_capacity(changes.len() * COLUMNS.len());
@@ -59,6 +64,7 @@ pub fn append<'a>(
             .rows(txn, values)
             .await
             .map_err(error)?;
+        failpoint::pass("feed::after_append");
         Ok(positions)
     })
 }

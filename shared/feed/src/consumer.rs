@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
-use dossier_db::{Db, Tx, error};
+use dossier_db::{Db, Tx, error, failpoint};
 use dossier_kernel::{Clock, Ctx, Error, Reason, Result, TenantId, Timestamp};
 use futures::future::BoxFuture;
 use futures::{FutureExt, Stream, StreamExt};
@@ -175,15 +175,22 @@ impl Consumer {
             .write(&ctx, move |tx| {
                 Box::pin(async move {
                     let Batch { events, cursor, .. } = batch;
-                    move_cursor(tx, tenant, name, from, cursor).await?;
+                    failpoint::pass("consumer::before_apply");
+                    if !failpoint::planted("consumer::forget_cursor") {
+                        move_cursor(tx, tenant, name, from, cursor).await?;
+                    }
+                    failpoint::pass("consumer::between");
                     if events.is_empty() {
                         Ok(())
                     } else {
-                        apply(tx, events).await
+                        apply(tx, events).await?;
+                        failpoint::pass("consumer::after_apply");
+                        Ok(())
                     }
                 })
             })
             .await?;
+        failpoint::pass("consumer::after_commit");
         Ok(())
     }
 
@@ -205,7 +212,7 @@ impl Consumer {
         let statement = Statement::from_sql_and_values(self.db.backend().into(), sql, values);
         let row = self
             .db
-            .reader()
+            .reader_of(&TenantId::all())
             .query_one_raw(statement)
             .await
             .map_err(error)?;
