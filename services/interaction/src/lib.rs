@@ -16,6 +16,7 @@ pub fn recipe() -> Recipe {
         name: "interaction",
         grpc_services: &[api::SERVICE],
         migrations: store::migrations,
+        sealed: store::REGISTRY,
         build: |deps| async move { Ok(build(deps)) }.boxed(),
     }
 }

@@ -19,6 +19,7 @@ pub fn recipe() -> Recipe {
         name: "segmentation",
         grpc_services: api::SERVICES,
         migrations: store::migrations,
+        sealed: dossier_vault::Registry::NOTHING,
         build: |deps| async move { Ok(build(deps)) }.boxed(),
     }
 }

@@ -15,7 +15,10 @@ use tokio::task::JoinHandle;
 use crate::idempotency::{self, Claim};
 use crate::job::{Job, Work};
 use crate::writer::{Queue, Writer};
-use crate::{Backend, BeforeCommit, Committed, Once, Options, Tx, migrate, postgres, sqlite};
+use crate::{
+    Backend, BeforeCommit, Committed, Once, Options, Reader, Tx, Wall, migrate, postgres, sqlite,
+    wall,
+};
 
 /// How often outcomes of old requests are deleted.
 const FORGET_EVERY: Duration = Duration::from_secs(3_600);
@@ -44,7 +47,7 @@ enum Writing {
 }
 
 impl Db {
-    /// Opens or creates the database. `before_commit` is `feed::append`.
+    /// Opens or creates the database. `before_commit` writes what transactions stage.
     pub async fn open(options: Options, before_commit: BeforeCommit) -> Result<Self> {
         let (committed, _) = watch::channel(0);
         let (stop, stopped) = watch::channel(false);
@@ -82,14 +85,20 @@ impl Db {
         }
     }
 
-    /// For reading. On SQLite its connections refuse to write.
-    pub fn reader(&self) -> &DatabaseConnection {
-        &self.0.reader
+    /// For reading what belongs to `tenant`, or to all where that is [`TenantId::all`].
+    pub fn reader_of(&self, tenant: &TenantId) -> Reader {
+        Reader::new(&self.0.reader, tenant)
+    }
+
+    /// Whether the database itself keeps tenants apart for the role it was opened with.
+    pub async fn wall(&self) -> Result<Wall> {
+        wall::state(&self.reader_of(&TenantId::all())).await
     }
 
     /// Runs `work` in a transaction; `Ok` means that its effect is on disk. Where `work` fails, or
     /// the deadline of `ctx` passes first, nothing is kept. `work` awaits nothing but its
-    /// transaction.
+    /// transaction. Where `ctx` answers a call that changes something, the transaction also holds
+    /// the call's event for the audit log.
     pub async fn write<T, F>(&self, ctx: &Ctx, work: F) -> Result<Committed<T>>
     where
         F: for<'t> FnOnce(&'t Tx) -> BoxFuture<'t, Result<T>> + Send + 'static,
@@ -110,6 +119,7 @@ impl Db {
                     pool,
                     *before_commit,
                     committed,
+                    ctx.tenant.clone(),
                     Box::new(job),
                 ));
             }
@@ -161,7 +171,7 @@ impl Db {
 
     /// Fails with `FAILED_PRECONDITION` naming what is missing and the command that applies it.
     pub async fn check_migrated(&self, migrations: &[Box<dyn MigrationTrait>]) -> Result<()> {
-        let missing = migrate::missing(self.reader(), migrations).await?;
+        let missing = migrate::missing(&self.reader_of(&TenantId::all()), migrations).await?;
         if missing.is_empty() {
             Ok(())
         } else {
@@ -226,6 +236,7 @@ where
     match idempotency::claim(tx, &tenant, &once, now).await? {
         Claim::Done(outcome) => {
             let value = serde_json::from_slice(&outcome).map_err(Error::internal)?;
+            tx.replay();
             Ok((value, true))
         }
         Claim::New => {

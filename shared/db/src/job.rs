@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use dossier_kernel::{Ctx, Error, Reason, Result};
+use dossier_kernel::{AuditAction, AuditEvent, AuditLevel, Clock, Ctx, Error, Reason, Result};
 use futures::future::BoxFuture;
 use tokio::sync::oneshot;
 
+use crate::commit_by::CommitBy;
 use crate::{Committed, Position, Tx};
 
 /// Work of any type, as the writer sees it.
@@ -66,6 +67,8 @@ pub(crate) type Reply<T> = oneshot::Receiver<Result<Committed<T>>>;
 pub(crate) struct Work<T, F> {
     work: Option<F>,
     result: Option<Result<T>>,
+    /// What the audit log is told where the work is kept.
+    event: Option<AuditEvent>,
     deadline: Option<Instant>,
     reply: oneshot::Sender<Result<Committed<T>>>,
 }
@@ -81,6 +84,7 @@ where
             Self {
                 work: Some(work),
                 result: None,
+                event: event(ctx),
                 deadline: ctx.deadline,
                 reply,
             },
@@ -107,8 +111,12 @@ where
             let Some(work) = self.work.take() else {
                 return false;
             };
+            tx.begin();
             let result = work(tx).await;
             let keep = result.is_ok();
+            if keep && let Some(event) = self.event.take() {
+                tx.conclude(event);
+            }
             self.result = Some(result);
             keep
         })
@@ -139,22 +147,37 @@ where
     }
 }
 
-/// Runs one job inside an open transaction; true when its effect is to be kept. A panic, an error
-/// and a passed deadline leave nothing but the job's answer.
-pub(crate) async fn attempt(job: &mut dyn Job, tx: &Tx) -> Result<bool, CommitFailure> {
+/// Whoever answers a call that changes something leaves an event, whatever the work touches.
+fn event(ctx: &Ctx) -> Option<AuditEvent> {
+    let call = ctx.call.as_ref()?;
+    // The audit log tells real time, also where a demo moves the services' clock.
+    let now = || Clock::system().now();
+    (call.audit == AuditLevel::Write).then(|| AuditEvent::new(ctx, call, AuditAction::Write, now()))
+}
+
+/// Runs one job inside an open transaction that already holds work to be committed in time; true
+/// when its effect is to be kept. A panic, an error and a passed deadline leave nothing but the
+/// job's answer.
+pub(crate) async fn attempt(
+    job: &mut dyn Job,
+    tx: &Tx,
+    held: CommitBy,
+) -> Result<bool, CommitFailure> {
     use futures::FutureExt as _;
 
-    let deadline = job.deadline();
+    let own = CommitBy::default().bound(job.deadline());
+    let bound = held.bound(job.deadline());
+    let late = || if bound == own { too_late() } else { made_way() };
     let work = std::panic::AssertUnwindSafe(job.run(tx)).catch_unwind();
-    let kept = match deadline {
+    let kept = match bound {
         None => work.await,
         Some(at) => match tokio::time::timeout_at(at.into(), work).await {
             Ok(kept) => kept,
-            Err(_) => return Err(too_late()),
+            Err(_) => return Err(late()),
         },
     };
     match kept {
-        Ok(true) if deadline.is_some_and(|at| at <= Instant::now()) => Err(too_late()),
+        Ok(true) if bound.is_some_and(|at| at <= Instant::now()) => Err(late()),
         Ok(keep) => Ok(keep),
         Err(_) => Err(Error::internal("the work panicked").into()),
     }
@@ -166,4 +189,9 @@ pub(crate) fn too_late() -> CommitFailure {
         "The deadline passed before the work was done; nothing was changed.",
     )
     .into()
+}
+
+/// Work that was undone because what shared its transaction had to be committed, or was late.
+pub(crate) fn made_way() -> CommitFailure {
+    Error::unavailable("The change took too long beside others; nothing was changed, retry.").into()
 }

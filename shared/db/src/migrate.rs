@@ -7,10 +7,10 @@
 use std::collections::BTreeSet;
 
 use dossier_kernel::{Error, Reason, Result, Timestamp};
-use sea_orm::{ConnectionTrait, DbErr, Statement};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 use sea_orm_migration::{MigrationTrait, SchemaManager};
 
-use crate::{Backend, Tx, error, postgres};
+use crate::{Backend, Tx, error, postgres, wall};
 
 const LEDGER: &str = "CREATE TABLE IF NOT EXISTS dossier_migration \
     (name text NOT NULL PRIMARY KEY, apply_time bigint NOT NULL)";
@@ -57,10 +57,13 @@ pub(crate) async fn apply(
         .await?;
         applied += 1;
     }
+    if tx.backend() == Backend::Postgres {
+        wall::raise(conn).await.map_err(error)?;
+    }
     Ok(applied)
 }
 
-/// Which of `names` the database lacks.
+/// What the database lacks: migrations, and tables behind the wall between tenants.
 pub(crate) async fn missing(
     conn: &impl ConnectionTrait,
     migrations: &[Box<dyn MigrationTrait>],
@@ -71,10 +74,15 @@ pub(crate) async fn missing(
         BTreeSet::new()
     };
     let names = migrations.iter().map(|m| m.name());
-    Ok(names
+    let mut missing: Vec<String> = names
         .filter(|name| !known.contains(*name))
         .map(str::to_owned)
-        .collect())
+        .collect();
+    if conn.get_database_backend() == DbBackend::Postgres {
+        let gaps = wall::gaps(conn).await.map_err(error)?;
+        missing.extend(gaps.iter().map(|table| format!("{table}_wall")));
+    }
+    Ok(missing)
 }
 
 pub(crate) fn unmigrated(service: &str, missing: &[String]) -> Error {
@@ -103,7 +111,7 @@ async fn ledger(conn: &impl ConnectionTrait) -> Result<BTreeSet<String>, DbErr> 
 
 async fn has_ledger(conn: &impl ConnectionTrait) -> Result<bool, DbErr> {
     let sql = match conn.get_database_backend() {
-        sea_orm::DbBackend::Sqlite => {
+        DbBackend::Sqlite => {
             "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'dossier_migration'"
         }
         _ => "SELECT 1 WHERE to_regclass('dossier_migration') IS NOT NULL",

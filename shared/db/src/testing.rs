@@ -6,7 +6,8 @@
 
 use std::fmt;
 
-use sea_orm::ConnectionTrait;
+use dossier_kernel::TenantId;
+use sea_orm::{ConnectOptions, ConnectionTrait, Database};
 use sea_orm_migration::MigrationTrait;
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -52,10 +53,11 @@ impl TestDb {
         migrations: fn() -> Vec<Box<dyn MigrationTrait>>,
         before_commit: BeforeCommit,
     ) -> Self {
-        let url = std::env::var("DOSSIER_TEST_POSTGRES_URL").expect(
+        let server = std::env::var("DOSSIER_TEST_POSTGRES_URL").expect(
             "set DOSSIER_TEST_POSTGRES_URL, run `cargo xtask test`, or set \
              DOSSIER_TEST_BACKENDS=sqlite to leave PostgreSQL out",
         );
+        let url = ordinary(&server).await;
         // A schema of its own per test; services name theirs in their code, hence the leak.
         let schema = format!("test_{}", Uuid::new_v4().simple()).leak();
         let options = Options {
@@ -101,13 +103,32 @@ impl TestDb {
         if self.db.backend() == Backend::Postgres {
             let drop = format!("DROP SCHEMA \"dossier_{}\" CASCADE", self.options.schema);
             self.db
-                .reader()
+                .reader_of(&TenantId::all())
                 .execute_unprepared(&drop)
                 .await
                 .expect("drops the schema");
         }
         self.db.close().await;
     }
+}
+
+/// The URL of the same server for a role that is held to the wall between tenants: whoever
+/// administers the server of a test run passes it. The role is made where it is not there.
+async fn ordinary(server: &str) -> String {
+    let admin = Database::connect(ConnectOptions::new(server).max_connections(1).to_owned())
+        .await
+        .expect("the server answers");
+    let make = "DO $$ BEGIN PERFORM pg_advisory_xact_lock(1868133235); \
+         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'dossier_test') THEN \
+         CREATE ROLE dossier_test LOGIN PASSWORD 'dossier_test'; END IF; \
+         IF NOT has_database_privilege('dossier_test', current_database(), 'CREATE') THEN \
+         EXECUTE format('GRANT CREATE ON DATABASE %I TO dossier_test', current_database()); \
+         END IF; END $$";
+    admin.execute_unprepared(make).await.expect("makes a role");
+    admin.close().await.expect("closes");
+    let (scheme, rest) = server.split_once("://").expect("a URL");
+    let place = rest.rsplit_once('@').map_or(rest, |(_, place)| place);
+    format!("{scheme}://dossier_test:dossier_test@{place}")
 }
 
 impl fmt::Debug for TestDb {

@@ -55,7 +55,7 @@ impl Feed {
     /// Where the feed stands: covers everything committed before the call.
     pub async fn head(&self) -> Result<Cursor> {
         Ok(read::cursor_at_head(
-            &read::heads(self.db().reader()).await?,
+            &read::heads(&self.db().reader_of(&TenantId::all())).await?,
         ))
     }
 
@@ -89,7 +89,10 @@ impl Feed {
                 return Ok(());
             }
             if head.epoch() != cursor.epoch() {
-                return read::check(cursor, &read::heads(self.db().reader()).await?);
+                return read::check(
+                    cursor,
+                    &read::heads(&self.db().reader_of(&TenantId::all())).await?,
+                );
             }
             ctx.check_deadline()?;
             let pause_max = ctx.remaining().unwrap_or(pause).min(pause);
@@ -102,7 +105,7 @@ impl Feed {
     /// says how many. Followers further behind are told `COMPACTED`.
     pub async fn compact(&self, keep_after: Timestamp) -> Result<u64> {
         let mut deleted = 0;
-        for head in read::heads(self.db().reader()).await? {
+        for head in read::heads(&self.db().reader_of(&TenantId::all())).await? {
             let last = self.last_before(&head, keep_after).await?;
             let mut floor = head.floor;
             while floor < last {
@@ -157,7 +160,7 @@ impl Feed {
         );
         let row = self
             .db()
-            .reader()
+            .reader_of(&TenantId::all())
             .query_one_raw(statement)
             .await
             .map_err(error)?;

@@ -65,7 +65,11 @@ pub(crate) async fn events(
          WHERE h.shard = $1 ORDER BY e.seq LIMIT $3"
     );
     let statement = Statement::from_sql_and_values(db.backend().into(), sql, values);
-    let rows = db.reader().query_all_raw(statement).await.map_err(error)?;
+    let rows = db
+        .reader_of(tenant)
+        .query_all_raw(statement)
+        .await
+        .map_err(error)?;
     let first = rows
         .first()
         .ok_or_else(|| Error::internal("the feed has no such shard"))?;

@@ -141,9 +141,14 @@ impl Watch {
     async fn position(&mut self) -> Result<Cursor> {
         let cursor = match &self.at {
             At::Here(cursor) => return Ok(cursor.clone()),
-            At::Beginning => read::cursor_at_floor(&read::heads(self.feed.db().reader()).await?),
+            At::Beginning => read::cursor_at_floor(
+                &read::heads(&self.feed.db().reader_of(&TenantId::all())).await?,
+            ),
             At::Unchecked(cursor) => {
-                read::check(cursor, &read::heads(self.feed.db().reader()).await?)?;
+                read::check(
+                    cursor,
+                    &read::heads(&self.feed.db().reader_of(&TenantId::all())).await?,
+                )?;
                 cursor.clone()
             }
         };
@@ -157,7 +162,7 @@ impl Watch {
         let moved: Vec<i16> = match self.feed.shards() {
             1 => vec![0],
             _ => {
-                let heads = read::heads(db.reader()).await?;
+                let heads = read::heads(&db.reader_of(&TenantId::all())).await?;
                 read::check(&cursor, &heads)?;
                 let moved = heads
                     .iter()
@@ -172,7 +177,10 @@ impl Watch {
                 || head.seq < cursor.seq(shard)
             {
                 // Fails and names the floor of all shards.
-                read::check(&cursor, &read::heads(db.reader()).await?)?;
+                read::check(
+                    &cursor,
+                    &read::heads(&db.reader_of(&TenantId::all())).await?,
+                )?;
             }
             let all = events.len() < EVENTS_MAX;
             for event in events {

@@ -6,6 +6,8 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, bail};
 use uuid::Uuid;
 
+use crate::cluster::Cluster;
+
 /// The two families every promise holds on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Backend {
@@ -27,30 +29,43 @@ impl Backend {
 pub(crate) struct Stores {
     server: String,
     database: String,
+    /// Sees every tenant's rows.
+    pub admin_url: String,
+    /// What the suite connects with.
     pub database_url: String,
     pub redis_url: String,
 }
 
 impl Stores {
-    /// None on SQLite, which keeps to the suite's own directory.
-    pub fn create(backend: Backend) -> anyhow::Result<Option<Self>> {
+    /// None on SQLite, which keeps to the suite's own directory. Without a cluster on the server of
+    /// the test run.
+    pub fn create(backend: Backend, cluster: Option<&Cluster>) -> anyhow::Result<Option<Self>> {
         if backend == Backend::SqliteMemory {
             return Ok(None);
         }
-        let server = required("DOSSIER_TEST_POSTGRES_URL")?;
+        let server = match cluster {
+            Some(cluster) => cluster.url().to_owned(),
+            None => required("DOSSIER_TEST_POSTGRES_URL")?,
+        };
         let redis_url = required("DOSSIER_TEST_REDIS_URL")?;
         let database = format!("suite_{}", Uuid::new_v4().simple());
-        psql(
-            &server,
-            &format!("CREATE DATABASE {database} TEMPLATE template0"),
-        )?;
+        // An ordinary role of its own: whoever administers the server passes the wall between
+        // tenants, and a suite must not.
+        let role = format!("CREATE ROLE {database} LOGIN PASSWORD '{database}'");
+        psql(&server, &role)?;
+        let make = format!("CREATE DATABASE {database} OWNER {database} TEMPLATE template0");
+        psql(&server, &make)?;
         let (prefix, _) = server
             .rsplit_once('/')
             .context("the URL names a database")?;
-        let database_url = format!("{prefix}/{database}");
+        let admin_url = format!("{prefix}/{database}");
+        let (scheme, place) = admin_url.split_once("://").context("a URL has a scheme")?;
+        let place = place.rsplit_once('@').map_or(place, |(_, place)| place);
+        let database_url = format!("{scheme}://{database}:{database}@{place}");
         Ok(Some(Self {
             server,
             database,
+            admin_url,
             database_url,
             redis_url,
         }))
@@ -60,7 +75,7 @@ impl Stores {
     pub fn dump(&self) -> anyhow::Result<Vec<u8>> {
         let output = Command::new("pg_dump")
             .arg("--inserts")
-            .arg(&self.database_url)
+            .arg(&self.admin_url)
             .output()?;
         if !output.status.success() {
             bail!(
@@ -95,10 +110,11 @@ impl Drop for Stores {
             &self.server,
             &format!("DROP DATABASE {} WITH (FORCE)", self.database),
         );
+        let _ = psql(&self.server, &format!("DROP ROLE {}", self.database));
     }
 }
 
-fn required(name: &str) -> anyhow::Result<String> {
+pub(crate) fn required(name: &str) -> anyhow::Result<String> {
     std::env::var(name).with_context(|| {
         format!(
             "{name} is not set: run the tests with `cargo xtask test`, which starts PostgreSQL and \
@@ -123,7 +139,7 @@ fn psql(server: &str, statement: &str) -> anyhow::Result<()> {
 }
 
 /// Runs a program that comes with PostgreSQL or Redis, and answers what it printed.
-fn succeed(command: &mut Command) -> anyhow::Result<Vec<u8>> {
+pub(crate) fn succeed(command: &mut Command) -> anyhow::Result<Vec<u8>> {
     let program = command.get_program().to_string_lossy().into_owned();
     let output = command
         .stdin(Stdio::null())

@@ -1,6 +1,7 @@
 //! What keys may be read through.
 
-use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction};
+use dossier_db::Reader;
+use sea_orm::{ConnectionTrait, DatabaseTransaction};
 
 /// A connection to read keys through. Only what is committed is remembered: a key that was made in
 /// a transaction which rolls back would go on sealing values that nobody can open any more.
@@ -8,7 +9,7 @@ pub trait Source: ConnectionTrait {
     const COMMITTED: bool;
 }
 
-impl Source for DatabaseConnection {
+impl Source for Reader {
     const COMMITTED: bool = true;
 }
 

@@ -33,6 +33,8 @@ impl App {
                         .await?;
                     let rows = Cases::to_rows(&inside.tenant, &key, &case, Vec::new())?;
                     Cases::insert(tx, &rows).await?;
+                    let fields = ["customer", "type", "subject", "description", "channel"];
+                    tx.touch(case.id.to_name(), fields);
                     app.stage(&inside, tx, &FeedbackEvent::of_case(&case))?;
                     Ok(rows)
                 })
@@ -46,7 +48,7 @@ impl App {
     }
 
     pub async fn get_case(&self, ctx: &Ctx, id: CaseId) -> Result<Case> {
-        let rows = Cases::get(self.db.reader(), &ctx.tenant, id).await?;
+        let rows = Cases::get(&self.db.reader_of(&ctx.tenant), &ctx.tenant, id).await?;
         self.open_rows(ctx, rows).await
     }
 
@@ -73,7 +75,7 @@ impl App {
         text: Pii<String>,
     ) -> Result<Done<Case>> {
         let author = ctx.principal.to_string();
-        self.change_case(ctx, once, id, move |case, now| {
+        self.change_case(ctx, once, id, &["replies"], move |case, now| {
             case.reply(author, text, now)
         })
         .await
@@ -86,7 +88,8 @@ impl App {
         id: CaseId,
         resolution: Pii<String>,
     ) -> Result<Done<Case>> {
-        self.change_case(ctx, once, id, move |case, now| {
+        let fields = &["resolution", "state"];
+        self.change_case(ctx, once, id, fields, move |case, now| {
             case.resolve(resolution, now)
         })
         .await
@@ -98,7 +101,8 @@ impl App {
         once: Option<Once>,
         id: CaseId,
     ) -> Result<Done<Case>> {
-        self.change_case(ctx, once, id, Case::close).await
+        self.change_case(ctx, once, id, &["state"], Case::close)
+            .await
     }
 
     async fn change_case<F>(
@@ -106,6 +110,7 @@ impl App {
         ctx: &Ctx,
         once: Option<Once>,
         id: CaseId,
+        fields: &'static [&'static str],
         change: F,
     ) -> Result<Done<Case>>
     where
@@ -130,6 +135,7 @@ impl App {
                             "The case was changed at the same moment; retry.",
                         ));
                     }
+                    tx.touch(id.to_name(), fields);
                     app.stage(&inside, tx, &FeedbackEvent::of_case(&case))?;
                     Ok(rows)
                 })

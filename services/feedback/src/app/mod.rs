@@ -7,6 +7,7 @@ mod survey;
 mod tests;
 mod watch;
 
+use dossier_access::Access;
 use dossier_db::{Committed, Db, Tx};
 use dossier_feed::{Cursor, Feed};
 use dossier_kernel::{Clock, Ctx, Result};
@@ -26,6 +27,7 @@ pub struct App {
     feed: Feed,
     vault: Vault,
     clock: Clock,
+    access: Access,
     profile: Profile,
 }
 
@@ -43,6 +45,7 @@ impl App {
             vault,
             cache: _,
             clock,
+            access,
             peers,
             stop: _,
         } = deps;
@@ -51,6 +54,7 @@ impl App {
             feed,
             vault,
             clock,
+            access,
             profile: Profile::new(peers.profile),
         }
     }

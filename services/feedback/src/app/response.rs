@@ -17,7 +17,7 @@ impl App {
         who: Who,
         expire_time: Option<Timestamp>,
     ) -> Result<Invitation> {
-        Surveys::get(self.db.reader(), &ctx.tenant, survey)
+        Surveys::get(&self.db.reader_of(&ctx.tenant), &ctx.tenant, survey)
             .await?
             .check_published()?;
         let customer = self.profile.resolve(ctx, who).await?;
@@ -41,6 +41,8 @@ impl App {
                         .await?
                         .check_published()?;
                     Invitations::insert(tx, &row).await?;
+                    let fields = ["survey", "customer", "expire_time"];
+                    tx.touch(invitation.id.to_name(), fields);
                     Ok::<InvitationRow, Error>(row)
                 })
             })
@@ -114,6 +116,8 @@ impl App {
             return same_answers(opened, &response.answers).map(|()| first);
         }
         Invitations::mark_used(tx, tenant, invitation.id, now).await?;
+        tx.touch(response.id.to_name(), ["answers"]);
+        tx.touch(invitation.id.to_name(), ["use_time"]);
         self.stage(ctx, tx, &FeedbackEvent::of_response(&response))?;
         Ok(row)
     }
@@ -125,7 +129,7 @@ impl App {
         size: PageSize,
         page_token: &str,
     ) -> Result<(Vec<Response>, String)> {
-        Surveys::get(self.db.reader(), &ctx.tenant, survey).await?;
+        Surveys::get(&self.db.reader_of(&ctx.tenant), &ctx.tenant, survey).await?;
         let (rows, next) =
             Responses::list(&self.db, &ctx.tenant, Some(survey), size, page_token).await?;
         Ok((

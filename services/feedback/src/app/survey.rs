@@ -33,6 +33,7 @@ impl App {
             .write_once(ctx, once, move |tx| {
                 Box::pin(async move {
                     Surveys::insert(tx, &row).await?;
+                    tx.touch(id.to_name(), ["display_name", "questions"]);
                     Ok(row)
                 })
             })
@@ -41,7 +42,7 @@ impl App {
     }
 
     pub async fn get_survey(&self, ctx: &Ctx, id: SurveyId) -> Result<Survey> {
-        Surveys::get(self.db.reader(), &ctx.tenant, id).await
+        Surveys::get(&self.db.reader_of(&ctx.tenant), &ctx.tenant, id).await
     }
 
     pub async fn list_surveys(
@@ -61,7 +62,8 @@ impl App {
         etag: String,
         patch: SurveyPatch,
     ) -> Result<Survey> {
-        self.change_survey(ctx, once, id, move |survey, now| {
+        let fields = patch.fields();
+        self.change_survey(ctx, once, id, fields, move |survey, now| {
             survey.update(patch, &etag, now).map(|()| true)
         })
         .await
@@ -73,7 +75,9 @@ impl App {
         once: Option<Once>,
         id: SurveyId,
     ) -> Result<Survey> {
-        self.change_survey(ctx, once, id, Survey::publish).await
+        let fields = vec!["state", "version", "publish_time"];
+        self.change_survey(ctx, once, id, fields, Survey::publish)
+            .await
     }
 
     pub async fn close_survey(
@@ -82,11 +86,12 @@ impl App {
         once: Option<Once>,
         id: SurveyId,
     ) -> Result<Survey> {
-        self.change_survey(ctx, once, id, Survey::close).await
+        self.change_survey(ctx, once, id, vec!["state"], Survey::close)
+            .await
     }
 
     pub async fn get_survey_report(&self, ctx: &Ctx, id: SurveyId) -> Result<Report> {
-        let conn = self.db.reader();
+        let conn = &self.db.reader_of(&ctx.tenant);
         let survey = Surveys::get(conn, &ctx.tenant, id).await?;
         let mut counts = Responses::answer_counts(conn, &ctx.tenant, id).await?;
         let questions = survey.questions.iter().map(|question| {
@@ -109,6 +114,7 @@ impl App {
         ctx: &Ctx,
         once: Option<Once>,
         id: SurveyId,
+        fields: Vec<&'static str>,
         change: F,
     ) -> Result<Survey>
     where
@@ -125,6 +131,7 @@ impl App {
                     let row = Surveys::to_row(&tenant, &survey)?;
                     if changed {
                         Surveys::save(tx, &row).await?;
+                        tx.touch(id.to_name(), fields);
                     }
                     Ok(row)
                 })

@@ -35,6 +35,14 @@ impl CaseRows {
     pub fn customer(&self) -> CustomerId {
         CustomerId(self.case.customer_id)
     }
+
+    /// What is sealed, and whose it is.
+    fn cells(&self) -> impl Iterator<Item = (CustomerId, &[u8])> {
+        let replies = self.replies.iter().map(|reply| &reply.direct);
+        std::iter::once(&self.case.direct)
+            .chain(replies)
+            .map(|cell| (self.customer(), cell.as_slice()))
+    }
 }
 
 impl Cases {
@@ -98,8 +106,10 @@ impl Cases {
         tenant: &TenantId,
         rows: Vec<CaseRows>,
     ) -> Result<Vec<Case>> {
-        let customers: Vec<CustomerId> = rows.iter().map(CaseRows::customer).collect();
-        let keys = vault.keys(db.reader(), tenant, &customers).await?;
+        let cells = rows.iter().flat_map(CaseRows::cells);
+        let keys = vault
+            .keys_to_open(&db.reader_of(tenant), tenant, cells)
+            .await?;
         rows.into_iter()
             .map(|row| Self::from_rows(keys.get(&row.customer()), row))
             .collect()
@@ -226,7 +236,7 @@ impl Cases {
         ];
         let select = keyset::page(select, &keys, after.as_ref().map(|t| t.after.as_slice()))?
             .limit(size.get() + 1);
-        let rows = select.all(db.reader()).await.map_err(error)?;
+        let rows = select.all(&db.reader_of(tenant)).await.map_err(error)?;
         let (rows, more) = keyset::cut(rows, size.get());
         let next = match rows.last() {
             Some(last) if more => {
@@ -238,7 +248,7 @@ impl Cases {
             }
             _ => String::new(),
         };
-        Ok((with_replies(db.reader(), tenant, rows).await?, next))
+        Ok((with_replies(&db.reader_of(tenant), tenant, rows).await?, next))
     }
 }
 

@@ -94,9 +94,13 @@ impl Responses {
         tenant: &TenantId,
         rows: Vec<ResponseRow>,
     ) -> Result<Vec<Response>> {
-        let sealed = rows.iter().filter(|row| row.direct.is_some());
-        let customers: Vec<CustomerId> = sealed.map(|row| CustomerId(row.customer_id)).collect();
-        let keys = vault.keys(db.reader(), tenant, &customers).await?;
+        let cells = rows.iter().filter_map(|row| {
+            let cell = row.direct.as_deref()?;
+            Some((CustomerId(row.customer_id), cell))
+        });
+        let keys = vault
+            .keys_to_open(&db.reader_of(tenant), tenant, cells)
+            .await?;
         rows.into_iter()
             .map(|row| Self::from_row(keys.get(&CustomerId(row.customer_id)), row))
             .collect()
@@ -244,7 +248,7 @@ impl Responses {
         let keys = [keyset::Key::uuid(Expr::col(Column::ResponseId), Order::Asc)];
         let select = keyset::page(select, &keys, after.as_ref().map(|t| t.after.as_slice()))?
             .limit(size.get() + 1);
-        let rows = select.all(db.reader()).await.map_err(error)?;
+        let rows = select.all(&db.reader_of(tenant)).await.map_err(error)?;
         let (rows, more) = keyset::cut(rows, size.get());
         let next = match rows.last() {
             Some(last) if more => {

@@ -135,7 +135,7 @@ impl Surveys {
             after.as_ref().map(|t| t.after.as_slice()),
         )?
         .limit(size.get() + 1);
-        let rows = select.all(db.reader()).await.map_err(error)?;
+        let rows = select.all(&db.reader_of(tenant)).await.map_err(error)?;
         let (rows, more) = keyset::cut(rows, size.get());
         let next = match rows.last() {
             Some(last) if more => {

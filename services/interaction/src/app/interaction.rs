@@ -46,7 +46,7 @@ impl Interactions {
     }
 
     pub async fn get_interaction(&self, ctx: &Ctx, id: InteractionId) -> Result<Interaction> {
-        let model = store::find(self.0.db.reader(), &ctx.tenant, id).await?;
+        let model = store::find(&self.0.db.reader_of(&ctx.tenant), &ctx.tenant, id).await?;
         let model = model.ok_or(Error::NoInteraction(id))?;
         self.read(&ctx.tenant, vec![model])
             .await?
@@ -60,7 +60,7 @@ impl Interactions {
         tenant: &TenantId,
         models: Vec<store::Model>,
     ) -> Result<Vec<Interaction>> {
-        let words = store::open_words(&self.0.vault, self.0.db.reader(), tenant, &models).await?;
+        let words = store::open_words(&self.0.vault, &self.0.db.reader_of(tenant), tenant, &models).await?;
         models
             .into_iter()
             .zip(words)
@@ -120,7 +120,7 @@ impl Interactions {
         earlier.dedup();
         let mut read = HashMap::with_capacity(earlier.len());
         if !earlier.is_empty() {
-            let models = store::find_many(self.0.db.reader(), &ctx.tenant, &earlier).await?;
+            let models = store::find_many(&self.0.db.reader_of(&ctx.tenant), &ctx.tenant, &earlier).await?;
             for interaction in self
                 .read(&ctx.tenant, models.into_values().collect())
                 .await?

@@ -55,7 +55,7 @@ impl Interactions {
             after: after.as_ref().map(|token| token.after.as_slice()),
             limit: size + 1,
         };
-        let models = store::list(self.0.db.reader(), &ctx.tenant, page).await?;
+        let models = store::list(&self.0.db.reader_of(&ctx.tenant), &ctx.tenant, page).await?;
         let (models, more) = dossier_db::keyset::cut(models, size);
         let next = models
             .last()

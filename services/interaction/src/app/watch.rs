@@ -119,7 +119,7 @@ impl Interactions {
             if ids.is_empty() {
                 continue;
             }
-            let models = store::find_many_clear(self.0.db.reader(), tenant, &ids).await?;
+            let models = store::find_many_clear(&self.0.db.reader_of(tenant), tenant, &ids).await?;
             for (id, model) in models {
                 found.insert(id, Box::new(model.read(Words::default())?));
             }

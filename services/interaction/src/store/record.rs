@@ -36,6 +36,16 @@ const COLUMNS: [&str; 14] = [
     "details",
     "direct",
 ];
+/// What recording writes, in the contract's names.
+const FIELDS: [&str; 7] = [
+    "customer",
+    "source",
+    "event_id",
+    "occur_time",
+    "channel",
+    "direction",
+    "details",
+];
 /// How many event ids one question names.
 const EVENTS_PER_QUESTION: usize = 500;
 
@@ -149,6 +159,7 @@ impl Rows {
             };
             let duplicate = id != interaction.id;
             if !duplicate {
+                tx.touch(id.to_name(), FIELDS);
                 tx.stage(Change {
                     tenant: tenant.clone(),
                     subject: interaction.customer.uuid(),

@@ -65,7 +65,7 @@ impl World {
     }
 
     async fn read(&self, id: InteractionId) -> Option<Interaction> {
-        let reader = self.test.db.reader();
+        let reader = &self.test.db.reader_of(&self.ctx.tenant);
         let model = find(reader, &self.ctx.tenant, id).await.expect("reads")?;
         let models = [model];
         let words = open_words(&self.vault, reader, &self.ctx.tenant, &models).await;
@@ -87,7 +87,7 @@ impl World {
                 after: after.as_deref(),
                 limit: limit + 1,
             };
-            let rows = list(self.test.db.reader(), &self.ctx.tenant, page)
+            let rows = list(&self.test.db.reader_of(&self.ctx.tenant), &self.ctx.tenant, page)
                 .await
                 .expect("lists");
             let (rows, more) = dossier_db::keyset::cut(rows, limit);
@@ -243,7 +243,7 @@ async fn what_is_recorded_comes_back_whole_and_for_its_tenant_only() {
                 "{world:?}"
             );
             let foreign = TenantId::parse("shop-2").expect("a tenant");
-            let reader = world.test.db.reader();
+            let reader = &world.test.db.reader_of(&foreign);
             assert_eq!(
                 find(reader, &foreign, recorded.id).await.expect("reads"),
                 None
@@ -259,7 +259,7 @@ async fn words_are_sealed_and_changes_do_not_read_them() {
         let all = one_of_each();
         world.record(all.clone()).await;
         let ids: Vec<InteractionId> = all.iter().map(|interaction| interaction.id).collect();
-        let reader = world.test.db.reader();
+        let reader = &world.test.db.reader_of(&world.ctx.tenant);
         let whole = find_many(reader, &world.ctx.tenant, &ids)
             .await
             .expect("reads");
@@ -449,7 +449,7 @@ async fn the_database_sums_up_as_the_rules_do() {
         world.record(rows).await;
 
         let sum = |window| {
-            let (reader, tenant) = (world.test.db.reader(), &world.ctx.tenant);
+            let (reader, tenant) = (&world.test.db.reader_of(&world.ctx.tenant), &world.ctx.tenant);
             async move {
                 Summary::of(
                     summary(reader, tenant, customer, window)
@@ -473,7 +473,7 @@ async fn the_database_sums_up_as_the_rules_do() {
         let some = sum(window).await;
         assert_eq!(some.interactions.span, Some((Timestamp(30), Timestamp(40))));
         let nobody = summary(
-            world.test.db.reader(),
+            &world.test.db.reader_of(&world.ctx.tenant),
             &world.ctx.tenant,
             CustomerId::generate(),
             Window::AllTime,

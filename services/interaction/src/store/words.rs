@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use dossier_db::Reader;
 use dossier_kernel::{CustomerId, Error, Pii, Result, TenantId};
 use dossier_vault::{Place, Vault};
-use sea_orm::DatabaseConnection;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use zeroize::Zeroizing;
@@ -86,21 +86,18 @@ pub const fn place(id: Uuid) -> Place {
 /// The words of each row, in their order. Where the customer's key was destroyed there are none.
 pub async fn open_words(
     vault: &Vault,
-    conn: &DatabaseConnection,
+    conn: &Reader,
     tenant: &TenantId,
     models: &[Model],
 ) -> Result<Vec<Words>> {
-    let mut customers: Vec<CustomerId> = models
+    let cells: Vec<(CustomerId, &[u8])> = models
         .iter()
-        .filter(|model| model.direct.is_some())
-        .map(|model| CustomerId(model.customer_id))
+        .filter_map(|model| Some((CustomerId(model.customer_id), model.direct.as_deref()?)))
         .collect();
-    if customers.is_empty() {
+    if cells.is_empty() {
         return Ok(vec![Words::default(); models.len()]);
     }
-    customers.sort_unstable();
-    customers.dedup();
-    let keys = vault.keys(conn, tenant, &customers).await?;
+    let keys = vault.keys_to_open(conn, tenant, cells).await?;
     models
         .iter()
         .map(|model| {

@@ -35,6 +35,8 @@ impl Profile {
                 if !store::insert(tx, row.clone()).await? {
                     return Err(Error::DefinitionExists(definition.id).into());
                 }
+                let fields = ["type", "data_class", "display_name", "description", "choices"];
+                tx.touch(definition.to_name(), fields);
                 Ok(row)
             })
         });
@@ -46,7 +48,7 @@ impl Profile {
         ctx: &Ctx,
         id: &str,
     ) -> Result<AttributeDefinition> {
-        let row = store::find(self.0.db.reader(), &ctx.tenant, id).await?;
+        let row = store::find(&self.0.db.reader_of(&ctx.tenant), &ctx.tenant, id).await?;
         row.ok_or_else(|| Error::NoDefinition(id.to_owned()))?
             .into_definition()
     }
@@ -61,7 +63,7 @@ impl Profile {
         let query = [ctx.tenant.as_str(), "attributeDefinitions"];
         let token = PageToken::decode(page_token, &query)?;
         let after = token.as_ref().map(|token| token.after.as_slice());
-        let reader = self.0.db.reader();
+        let reader = &self.0.db.reader_of(&ctx.tenant);
         let (rows, next) = store::page(reader, &ctx.tenant, after, page_size.get()).await?;
         let rows = rows
             .into_iter()
@@ -89,6 +91,7 @@ impl Profile {
                 let row = Model::of(&tenant, &definition);
                 if changed {
                     store::update(tx, &tenant, row.clone()).await?;
+                    tx.touch(definition.to_name(), ["deprecated"]);
                 }
                 Ok(row)
             })

@@ -53,7 +53,7 @@ impl Profile {
     /// Answers from the cache where it can: then no database is asked.
     pub async fn get_customer(&self, ctx: &Ctx, id: CustomerId) -> Result<Customer> {
         let load = || async {
-            let row = store::customer::find(self.0.db.reader(), &ctx.tenant, id).await?;
+            let row = store::customer::find(&self.0.db.reader_of(&ctx.tenant), &ctx.tenant, id).await?;
             row.map(|row| {
                 Ok(Loaded {
                     version: row.revision,
@@ -65,8 +65,15 @@ impl Profile {
         let key = cache_key(&ctx.tenant, id);
         let bytes = self.0.cache.get_or_load(&key, CACHED_FOR, load).await?;
         let bytes = bytes.ok_or(Error::NoCustomer(id))?;
-        self.open(&ctx.tenant, SealedCustomer::from_bytes(&bytes)?)
-            .await
+        let cached = SealedCustomer::from_bytes(&bytes)?;
+        if let Ok(customer) = self.open(&ctx.tenant, cached).await {
+            return Ok(customer);
+        }
+        // Cached before a rotation that has ended since: the row itself is sealed anew.
+        self.0.cache.remove(std::slice::from_ref(&key)).await;
+        let row = store::customer::find(&self.0.db.reader_of(&ctx.tenant), &ctx.tenant, id).await?;
+        let row = row.ok_or(Error::NoCustomer(id))?;
+        self.open(&ctx.tenant, row).await
     }
 
     /// In the order of `ids`; NOT_FOUND when one of them is missing.
@@ -75,7 +82,7 @@ impl Profile {
         ctx: &Ctx,
         ids: &[CustomerId],
     ) -> Result<Vec<Customer>> {
-        let rows = store::customer::find_many(self.0.db.reader(), &ctx.tenant, ids).await?;
+        let rows = store::customer::find_many(&self.0.db.reader_of(&ctx.tenant), &ctx.tenant, ids).await?;
         let found = self.open_all(&ctx.tenant, rows).await?;
         let by_id: HashMap<CustomerId, Customer> = found
             .into_iter()

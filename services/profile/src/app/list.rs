@@ -40,7 +40,7 @@ impl Profile {
             size: list.page_size.get(),
         };
         let db = &self.0.db;
-        let (rows, next) = list::page(db.reader(), db.backend(), &ctx.tenant, page).await?;
+        let (rows, next) = list::page(&db.reader_of(&ctx.tenant), db.backend(), &ctx.tenant, page).await?;
         let customers = self.open_all(&ctx.tenant, rows).await?;
         let next = next.map_or_else(String::new, |after| PageToken::new(&query, after).encode());
         Ok((customers, next))

@@ -32,7 +32,7 @@ impl Profile {
         ctx: &Ctx,
         questions: Vec<Question>,
     ) -> Result<Vec<Lookup>> {
-        let reader = self.0.db.reader();
+        let reader = &self.0.db.reader_of(&ctx.tenant);
         let mut answers = vec![Lookup::default(); questions.len()];
         let (mut keys, mut names) = (Vec::new(), Vec::new());
         let (mut of_keys, mut of_names) = (Vec::new(), Vec::new());

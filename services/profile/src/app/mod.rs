@@ -6,6 +6,7 @@ mod import;
 mod list;
 mod lookup;
 mod purge;
+mod reindex;
 mod unit;
 mod upsert;
 mod watch;
@@ -27,6 +28,7 @@ pub use customer::{BATCH_MAX, Update};
 pub use import::{BATCH_ROWS_MAX, Batch, BatchReport, ImportRow, RowError};
 pub use list::List;
 pub use lookup::{Lookup, Question};
+pub use reindex::reindex;
 pub use unit::{Done, Effect};
 pub use upsert::Upsert;
 pub use watch::Watched;
@@ -98,12 +100,14 @@ impl Profile {
         if !needed {
             return Ok(Definitions::new());
         }
-        store::attribute_definition::all(self.0.db.reader(), tenant).await
+        store::attribute_definition::all(&self.0.db.reader_of(tenant), tenant).await
     }
 
     async fn open(&self, tenant: &TenantId, row: SealedCustomer) -> Result<Customer> {
         let id = CustomerId(row.id);
-        let mut keys = self.0.vault.keys(self.0.db.reader(), tenant, &[id]).await?;
+        let reader = self.0.db.reader_of(tenant);
+        let vault = &self.0.vault;
+        let mut keys = vault.keys_to_open(&reader, tenant, row.cells()).await?;
         let key = keys.remove(&id).ok_or_else(|| keyless(id))?;
         store::open(row, &key)
     }
@@ -114,8 +118,9 @@ impl Profile {
         tenant: &TenantId,
         rows: Vec<SealedCustomer>,
     ) -> Result<Vec<Customer>> {
-        let ids: Vec<CustomerId> = rows.iter().map(|row| CustomerId(row.id)).collect();
-        let keys = self.0.vault.keys(self.0.db.reader(), tenant, &ids).await?;
+        let reader = self.0.db.reader_of(tenant);
+        let cells = rows.iter().flat_map(SealedCustomer::cells);
+        let keys = self.0.vault.keys_to_open(&reader, tenant, cells).await?;
         rows.into_iter()
             .map(|row| {
                 let id = CustomerId(row.id);

@@ -18,7 +18,7 @@ impl Profile {
         let mut purged = 0;
         while !self.stop().is_cancelled() {
             let now = self.0.clock.now();
-            let due = store::purge::due(self.0.db.reader(), now, BATCH).await?;
+            let due = store::purge::due(&self.0.db.reader_of(&TenantId::all()), now, BATCH).await?;
             if due.is_empty() {
                 break;
             }

@@ -92,6 +92,9 @@ impl Profile {
                     })
                     .await?;
                     let effect = receipt.effect;
+                    if effect == Effect::Unchanged {
+                        tx.touch(customer.id.to_name(), [""; 0]);
+                    }
                     *keep.lock().unwrap_or_else(PoisonError::into_inner) = Some((customer, effect));
                     match validate_only {
                         true => Err(Failure::new(Reason::Cancelled, "A rehearsal is not kept.")),
@@ -131,14 +134,14 @@ impl Profile {
         let mut blind = Vec::with_capacity(keys.len());
         for key in keys {
             let text = key.text.expose();
-            let hash = self
+            let index = self
                 .0
                 .vault
                 .blind_index(tenant, key.kind.as_str(), text)
                 .await?;
             blind.push(BlindKey {
                 kind: key.kind,
-                hash,
+                index,
             });
         }
         Ok(blind)
@@ -150,11 +153,10 @@ impl Unit<'_> {
     /// this transaction ends.
     pub async fn lock(&self, ids: &[CustomerId]) -> Result<Vec<(SealedCustomer, Customer)>> {
         let rows = store::customer::lock(self.tx.conn(), &self.tenant, ids).await?;
-        let keys = self
-            .profile
-            .0
-            .vault
-            .keys(self.tx.conn(), &self.tenant, ids)
+        let cells = rows.iter().flat_map(SealedCustomer::cells);
+        let vault = &self.profile.0.vault;
+        let keys = vault
+            .keys_to_open(self.tx.conn(), &self.tenant, cells)
             .await?;
         rows.into_iter()
             .map(|row| {
@@ -184,6 +186,8 @@ impl Unit<'_> {
         }
         store::save::create(self.tx, &self.tenant, creations).await?;
         for customer in customers {
+            self.tx
+                .touch(customer.id.to_name(), customer.filled_fields());
             self.publish(customer, ChangeKind::Created, Vec::new())?;
         }
         Ok(rows)
@@ -220,6 +224,12 @@ impl Unit<'_> {
             ..
         } in edits
         {
+            match kind {
+                ChangeKind::Deleted | ChangeKind::Undeleted => {
+                    self.tx.touch(after.id.to_name(), ["delete_time"]);
+                }
+                _ => self.tx.touch(after.id.to_name(), changed),
+            }
             self.publish(after, *kind, changed.clone())?;
         }
         Ok(rows)

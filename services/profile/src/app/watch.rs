@@ -93,7 +93,7 @@ impl Profile {
         let after = after
             .as_ref()
             .map(|(tenant, id)| (tenant.as_str(), id.uuid()));
-        store::snapshot::page(self.0.db.reader(), tenant, after, PAGE).await
+        store::snapshot::page(&self.0.db.reader_of(tenant), tenant, after, PAGE).await
     }
 }
 

@@ -21,31 +21,42 @@ pub struct AddressOutlines(pub Vec<AddressOutline>);
 #[serde(transparent)]
 pub struct ClearAttributes(pub BTreeMap<String, AttributeValue>);
 
-/// Sealed bytes as text in JSON: an array of numbers would take four times the room.
-pub mod base64_bytes {
+/// Sealed bytes: as they are in binary formats, as text in JSON, where an array of numbers would take
+/// four times the room.
+pub mod sealed_bytes {
     use base64::Engine;
     use base64::engine::general_purpose::STANDARD_NO_PAD;
     use serde::de::{Error, Visitor};
     use serde::{Deserializer, Serializer};
 
     pub fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&STANDARD_NO_PAD.encode(bytes))
+        match serializer.is_human_readable() {
+            true => serializer.serialize_str(&STANDARD_NO_PAD.encode(bytes)),
+            false => serializer.serialize_bytes(bytes),
+        }
     }
 
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
-        struct Text;
-        impl Visitor<'_> for Text {
+        struct Sealed;
+        impl Visitor<'_> for Sealed {
             type Value = Vec<u8>;
 
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("base64 without padding")
+                f.write_str("bytes, or base64 without padding")
+            }
+
+            fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
+                Ok(bytes.to_vec())
             }
 
             fn visit_str<E: Error>(self, text: &str) -> Result<Vec<u8>, E> {
                 STANDARD_NO_PAD.decode(text).map_err(E::custom)
             }
         }
-        deserializer.deserialize_str(Text)
+        match deserializer.is_human_readable() {
+            true => deserializer.deserialize_str(Sealed),
+            false => deserializer.deserialize_bytes(Sealed),
+        }
     }
 
     pub mod option {

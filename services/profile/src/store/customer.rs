@@ -8,7 +8,7 @@ use sea_orm::entity::prelude::*;
 use sea_orm::{ConnectionTrait, QueryOrder, QuerySelect};
 use serde::{Deserialize, Serialize};
 
-use super::columns::{AddressOutlines, ClearAttributes, Texts, base64_bytes};
+use super::columns::{AddressOutlines, ClearAttributes, Texts, sealed_bytes};
 use crate::domain::{CustomerType, Date, Gender, Outline};
 use crate::error::Error;
 
@@ -40,10 +40,10 @@ pub struct Model {
     #[sea_orm(column_type = "JsonBinary")]
     pub attributes: ClearAttributes,
     /// Class DIRECT, sealed together.
-    #[serde(with = "base64_bytes")]
+    #[serde(with = "sealed_bytes")]
     pub direct: Vec<u8>,
     /// Class SENSITIVE, sealed together, where there is any.
-    #[serde(with = "base64_bytes::option")]
+    #[serde(with = "sealed_bytes::option")]
     pub sensitive: Option<Vec<u8>>,
 }
 
@@ -87,13 +87,21 @@ impl Model {
         })
     }
 
-    /// For the cache and the table of outcomes.
+    /// What is sealed, and whose it is.
+    pub fn cells(&self) -> impl Iterator<Item = (CustomerId, &[u8])> {
+        std::iter::once(&self.direct)
+            .chain(&self.sensitive)
+            .map(|cell| (CustomerId(self.id), cell.as_slice()))
+    }
+
+    /// For the cache: MessagePack with the names of fields, so that releases that know one field
+    /// more or less read each other's.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
-        serde_json::to_vec(self).map_err(|e| Error::unreadable("customer", e).into())
+        rmp_serde::to_vec_named(self).map_err(|e| Error::unreadable("customer", e).into())
     }
 
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
-        serde_json::from_slice(bytes).map_err(|e| Error::unreadable("customer", e).into())
+        rmp_serde::from_slice(bytes).map_err(|e| Error::unreadable("customer", e).into())
     }
 }
 
@@ -135,6 +143,21 @@ pub async fn lock<C: ConnectionTrait>(
     let query = dossier_db::find::<Entity>(tenant)
         .filter(Column::Id.is_in(ids))
         .order_by_asc(Column::Id)
+        .lock_exclusive();
+    query.all(conn).await.map_err(dossier_db::error)
+}
+
+/// As [`lock`], for the customers after this one in the order of their ids.
+pub async fn lock_after<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    after: Uuid,
+    limit: u64,
+) -> Result<Vec<Model>> {
+    let query = dossier_db::find::<Entity>(tenant)
+        .filter(Column::Id.gt(after))
+        .order_by_asc(Column::Id)
+        .limit(limit)
         .lock_exclusive();
     query.all(conn).await.map_err(dossier_db::error)
 }

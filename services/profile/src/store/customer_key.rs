@@ -1,7 +1,10 @@
 //! Who has an identifier. The table holds blind indexes, never an identifier.
 
+use std::collections::{BTreeSet, HashMap};
+
 use dossier_db::{Backend, Insert, TenantScoped, Tx};
 use dossier_kernel::{CustomerId, Error, Result, TenantId, Timestamp};
+use dossier_vault::{BlindIndex, BlindIndexes};
 use sea_orm::entity::prelude::*;
 use sea_orm::{ConnectionTrait, Statement, Value};
 
@@ -12,8 +15,8 @@ use crate::domain::KeyKind;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BlindKey {
     pub kind: KeyKind,
-    /// HMAC-SHA-256 of the normalised text under the tenant's index key.
-    pub hash: [u8; 32],
+    /// Of the normalised text.
+    pub index: BlindIndexes,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -30,6 +33,8 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub holder: Uuid,
     pub customer_id: Uuid,
+    /// Of the tenant's index key that made the hash.
+    pub index_version: i32,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -51,8 +56,8 @@ pub struct Holder {
     pub deleted: bool,
 }
 
-/// Everyone who has one of `keys`, deleted customers too. Holders of one key come in the order in
-/// which they were made.
+/// Everyone who has one of `keys`, deleted customers too, each once. Holders of one key come in the
+/// order in which they were made.
 ///
 /// Two look-ups by primary key instead of a join: planners that know nothing of the tables yet, or
 /// that are asked for an order, walk all customers for a handful of identifiers.
@@ -61,19 +66,23 @@ pub async fn holders<C: ConnectionTrait>(
     tenant: &TenantId,
     keys: &[BlindKey],
 ) -> Result<Vec<Holder>> {
-    let mut found = Vec::new();
+    let mut found = BTreeSet::new();
     for kind in [KeyKind::ExternalId, KeyKind::Email, KeyKind::Phone] {
         let of_kind = keys.iter().filter(|key| key.kind == kind);
-        let hashes: Vec<&[u8]> = of_kind.map(|key| key.hash.as_slice()).collect();
-        if hashes.is_empty() {
+        let by_hash: HashMap<[u8; 32], BlindKey> = of_kind
+            .flat_map(|key| key.index.live().map(|index| (index.hash, *key)))
+            .collect();
+        if by_hash.is_empty() {
             continue;
         }
         let query = dossier_db::find::<Entity>(tenant)
             .filter(Column::Kind.eq(kind.code()))
-            .filter(Column::Hash.is_in(hashes));
+            .filter(Column::Hash.is_in(by_hash.keys().map(<[u8; 32]>::as_slice)));
         for row in query.all(conn).await.map_err(dossier_db::error)? {
-            if let Ok(hash) = row.hash.try_into() {
-                found.push((BlindKey { kind, hash }, CustomerId(row.customer_id)));
+            if let Ok(hash) = <[u8; 32]>::try_from(row.hash)
+                && let Some(key) = by_hash.get(&hash)
+            {
+                found.insert((*key, CustomerId(row.customer_id)));
             }
         }
     }
@@ -103,31 +112,14 @@ pub async fn holders<C: ConnectionTrait>(
 pub async fn claim(
     tx: &Tx,
     tenant: &TenantId,
-    mut claims: Vec<(BlindKey, CustomerId)>,
+    claims: Vec<(BlindKey, CustomerId)>,
 ) -> Result<Option<Holder>> {
-    // In one order everywhere, so that two transactions cannot wait for each other.
-    claims.sort_unstable();
-    let mut values = Vec::with_capacity(claims.len() * COLUMNS.len());
-    for (key, customer) in &claims {
-        let holder = if key.kind.is_exclusive() {
-            Uuid::nil()
-        } else {
-            customer.uuid()
-        };
-        values.extend([
-            Value::from(tenant.as_str()),
-            key.kind.code().into(),
-            key.hash.to_vec().into(),
-            holder.into(),
-            customer.uuid().into(),
-        ]);
-    }
-    let insert = Insert::into("customer_key", &COLUMNS).skip_conflicts();
-    let inserted = insert
-        .rows(tx.conn(), values)
-        .await
-        .map_err(dossier_db::error)?;
-    if usize::try_from(inserted) == Ok(claims.len()) {
+    let rows = claims
+        .iter()
+        .flat_map(|(key, customer)| key.index.live().map(|index| (key.kind, index, *customer)));
+    let rows: Vec<_> = rows.collect();
+    let count = rows.len();
+    if insert(tx, tenant, rows).await? == count {
         return Ok(None);
     }
     let keys: Vec<BlindKey> = claims.iter().map(|(key, _)| *key).collect();
@@ -143,7 +135,61 @@ pub async fn claim(
     }
 }
 
-const COLUMNS: [&str; 5] = ["tenant_id", "kind", "hash", "holder", "customer_id"];
+const COLUMNS: [&str; 6] = [
+    "tenant_id",
+    "kind",
+    "hash",
+    "holder",
+    "customer_id",
+    "index_version",
+];
+
+/// Leaves the rows that are there; says how many were not.
+async fn insert(
+    tx: &Tx,
+    tenant: &TenantId,
+    mut rows: Vec<(KeyKind, BlindIndex, CustomerId)>,
+) -> Result<usize> {
+    // In one order everywhere, so that two transactions cannot wait for each other.
+    rows.sort_unstable();
+    let mut values = Vec::with_capacity(rows.len() * COLUMNS.len());
+    for (kind, BlindIndex { version, hash }, customer) in rows {
+        let holder = if kind.is_exclusive() {
+            Uuid::nil()
+        } else {
+            customer.uuid()
+        };
+        values.extend([
+            Value::from(tenant.as_str()),
+            kind.code().into(),
+            hash.to_vec().into(),
+            holder.into(),
+            customer.uuid().into(),
+            version.into(),
+        ]);
+    }
+    let insert = Insert::into("customer_key", &COLUMNS).skip_conflicts();
+    let inserted = insert
+        .rows(tx.conn(), values)
+        .await
+        .map_err(dossier_db::error)?;
+    usize::try_from(inserted).map_err(Error::internal)
+}
+
+/// While the index key rotates: gives customers the blind indexes they lack of identifiers that they
+/// have; says how many were lacking.
+pub async fn complete(
+    tx: &Tx,
+    tenant: &TenantId,
+    keys: Vec<(BlindKey, CustomerId)>,
+) -> Result<u64> {
+    let rows = keys
+        .into_iter()
+        .flat_map(|(key, customer)| key.index.live().map(move |index| (key.kind, index, customer)));
+    let rows = rows.collect();
+    let inserted = insert(tx, tenant, rows).await?;
+    u64::try_from(inserted).map_err(Error::internal)
+}
 
 /// Takes identifiers back from one customer.
 pub async fn release(
@@ -155,7 +201,7 @@ pub async fn release(
     for key in keys {
         dossier_db::delete_many::<Entity>(tenant)
             .filter(Column::Kind.eq(key.kind.code()))
-            .filter(Column::Hash.eq(key.hash.as_slice()))
+            .filter(Column::Hash.is_in(key.index.all().map(|index| index.hash.to_vec())))
             .filter(Column::CustomerId.eq(customer.uuid()))
             .exec(tx.conn())
             .await
@@ -174,8 +220,9 @@ pub async fn decide_alone(tx: &Tx, keys: &[BlindKey]) -> Result<()> {
     }
     let mut names: Vec<i64> = keys
         .iter()
-        .filter_map(|key| key.hash.first_chunk::<8>())
-        .map(|head| i64::from_le_bytes(*head))
+        .flat_map(|key| key.index.live())
+        .filter_map(|index| index.hash.first_chunk::<8>().copied())
+        .map(i64::from_le_bytes)
         .collect();
     names.sort_unstable();
     names.dedup();

@@ -151,7 +151,7 @@ pub fn value_scheme(scheme: Scheme) -> wire::ValueScheme {
         amount_min,
     } = scheme;
     wire::ValueScheme {
-        name: "valueScheme".to_owned(),
+        name: Scheme::NAME.to_owned(),
         etag: etag(revision),
         update_time: update_time.map(time),
         purchase_count_min,

@@ -32,7 +32,7 @@ impl App {
         size: PageSize,
         token: &str,
     ) -> Result<Page> {
-        let conn = self.0.db.reader();
+        let conn = &self.0.db.reader_of(&ctx.tenant);
         if segments::get(conn, &ctx.tenant, segment).await?.is_none() {
             return Err(Error::NoSegment(segment).into());
         }
@@ -52,7 +52,7 @@ impl App {
         customer: CustomerId,
         asked: &[SegmentId],
     ) -> Result<Vec<Check>> {
-        let conn = self.0.db.reader();
+        let conn = &self.0.db.reader_of(&ctx.tenant);
         self.check_customer(ctx, customer).await?;
         let found = memberships::check(conn, &ctx.tenant, customer, asked).await?;
         let check = |segment: &SegmentId| Check {
@@ -75,14 +75,14 @@ impl App {
         let token = PageToken::decode(token, &query)?;
         self.check_customer(ctx, customer).await?;
         let after = token.as_ref().map(|token| token.after.as_slice());
-        let conn = self.0.db.reader();
+        let conn = &self.0.db.reader_of(&ctx.tenant);
         let page =
             memberships::page_of_customer(conn, &ctx.tenant, customer, after, size.get()).await?;
         Ok(paged(page, &query, |member| member.segment.uuid()))
     }
 
     async fn check_customer(&self, ctx: &Ctx, customer: CustomerId) -> Result<()> {
-        let known = customers::get(self.0.db.reader(), &ctx.tenant, customer).await?;
+        let known = customers::get(&self.0.db.reader_of(&ctx.tenant), &ctx.tenant, customer).await?;
         match known.map(|known| known.standing) {
             Some(Standing::Live | Standing::Deleted) => Ok(()),
             Some(Standing::Unknown | Standing::Purged) | None => {

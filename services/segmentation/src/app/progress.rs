@@ -84,7 +84,7 @@ impl App {
     }
 
     async fn is_backfilling(&self, ctx: &Ctx) -> Result<bool> {
-        segments::is_backfilling(self.0.db.reader(), &ctx.tenant).await
+        segments::is_backfilling(&self.0.db.reader_of(&ctx.tenant), &ctx.tenant).await
     }
 
     fn feeds(&self) -> [(&'static str, &Consumer); 3] {

@@ -26,7 +26,7 @@ impl App {
         ctx: &Ctx,
         customer: CustomerId,
     ) -> Result<CustomerClasses> {
-        let (conn, tenant) = (self.0.db.reader(), &ctx.tenant);
+        let (conn, tenant) = (&self.0.db.reader_of(&ctx.tenant), &ctx.tenant);
         let known = customers::get(conn, tenant, customer).await?;
         if known.is_none_or(|known| known.standing != Standing::Live) {
             return Err(Error::NoCustomer(customer).into());
@@ -64,7 +64,7 @@ impl App {
     }
 
     pub async fn get_value_matrix(&self, ctx: &Ctx) -> Result<(Scheme, [MatrixCell; 4])> {
-        let (conn, tenant) = (self.0.db.reader(), &ctx.tenant);
+        let (conn, tenant) = (&self.0.db.reader_of(&ctx.tenant), &ctx.tenant);
         let scheme = schemes::get(conn, tenant).await?;
         let buyers = reports::buyers(conn, tenant, scheme.currency()).await?;
         let customer_count = customers::live_count(conn, tenant).await?;
@@ -72,14 +72,14 @@ impl App {
     }
 
     pub async fn get_rfm_report(&self, ctx: &Ctx) -> Result<(Scheme, usize, Vec<Cell>)> {
-        let (conn, tenant) = (self.0.db.reader(), &ctx.tenant);
+        let (conn, tenant) = (&self.0.db.reader_of(&ctx.tenant), &ctx.tenant);
         let scheme = schemes::get(conn, tenant).await?;
         let buyers = reports::buyers(conn, tenant, scheme.currency()).await?;
         Ok((scheme, buyers.len(), rfm::table(&buyers)))
     }
 
     pub async fn get_purchase_report(&self, ctx: &Ctx) -> Result<Purchases> {
-        let (conn, tenant) = (self.0.db.reader(), &ctx.tenant);
+        let (conn, tenant) = (&self.0.db.reader_of(&ctx.tenant), &ctx.tenant);
         let currency = schemes::get(conn, tenant).await?.currency();
         let buyers = reports::buyers(conn, tenant, currency).await?;
         let customer_count = customers::live_count(conn, tenant).await?;

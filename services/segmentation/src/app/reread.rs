@@ -30,7 +30,7 @@ impl App {
 
     /// Ends the rereading of feeds that were read to their end.
     pub async fn end_rereading(&self) -> Result<()> {
-        for feed in across::rereading(self.0.db.reader()).await? {
+        for feed in across::rereading(&self.0.db.reader_of(&TenantId::all())).await? {
             if !self.consumer_of(feed).progress().borrow().caught_up {
                 continue;
             }

@@ -12,7 +12,7 @@ use crate::store::{schemes, segments};
 
 impl App {
     pub async fn get_value_scheme(&self, ctx: &Ctx) -> Result<Scheme> {
-        schemes::get(self.0.db.reader(), &ctx.tenant).await
+        schemes::get(&self.0.db.reader_of(&ctx.tenant), &ctx.tenant).await
     }
 
     /// A new currency changes what rules mean that use the tenant's: their segments are evaluated
@@ -36,6 +36,7 @@ impl App {
                     }
                     .into());
                 }
+                tx.touch(Scheme::NAME, patch.fields());
                 let after = before.patched(patch, app.0.clock.now())?;
                 let row = schemes::save(tx, &tenant, &after).await?;
                 if after.currency() != before.currency() {

@@ -89,7 +89,7 @@ impl App {
         let segment = Segment::create(id, draft, rule, self.0.clock.now());
         let row = segments::to_row(&ctx.tenant, &segment)?;
         if validate_only {
-            check_free(self.0.db.reader(), &ctx.tenant, &row).await?;
+            check_free(&self.0.db.reader_of(&ctx.tenant), &ctx.tenant, &row).await?;
             return Ok(Shown {
                 segment,
                 member_count: 0,
@@ -101,6 +101,7 @@ impl App {
                 schemes::lock(tx, &tenant).await?;
                 check_free(tx.conn(), &tenant, &row).await?;
                 segments::insert(tx, &row).await?;
+                tx.touch(id.to_name(), ["display_name", "description", "rule"]);
                 Ok(Outcome {
                     row,
                     member_count: 0,
@@ -113,9 +114,9 @@ impl App {
     }
 
     pub async fn get_segment(&self, ctx: &Ctx, id: SegmentId) -> Result<Shown> {
-        let row = segments::get(self.0.db.reader(), &ctx.tenant, id).await?;
+        let row = segments::get(&self.0.db.reader_of(&ctx.tenant), &ctx.tenant, id).await?;
         let row = row.ok_or(Error::NoSegment(id))?;
-        let members = memberships::counts(self.0.db.reader(), &ctx.tenant, &[id]).await?;
+        let members = memberships::counts(&self.0.db.reader_of(&ctx.tenant), &ctx.tenant, &[id]).await?;
         show(row, &members)
     }
 
@@ -129,7 +130,7 @@ impl App {
         let query = [ctx.tenant.as_str(), "segments"];
         let token = PageToken::decode(token, &query)?;
         let after = token.as_ref().map(|token| token.after.as_slice());
-        let conn = self.0.db.reader();
+        let conn = &self.0.db.reader_of(&ctx.tenant);
         let (rows, more) = segments::page(conn, &ctx.tenant, after, size.get()).await?;
         let next = match rows.last() {
             Some(last) if more => PageToken::new(&query, segments::page_key(last)).encode(),
@@ -164,6 +165,7 @@ impl App {
             Box::pin(async move {
                 schemes::lock(tx, &tenant).await?;
                 let before = lock_current(tx, &tenant, id, &expected).await?;
+                tx.touch(id.to_name(), patch.fields());
                 let draft = before.patched(patch);
                 let attributes = attributes.as_ref().unwrap_or(before.rule.attributes());
                 let rule = draft.check(attributes)?;
@@ -194,6 +196,7 @@ impl App {
             Box::pin(async move {
                 schemes::lock(tx, &tenant).await?;
                 let segment = lock_current(tx, &tenant, id, &expected).await?;
+                tx.touch(id.to_name(), ["state"]);
                 let state = State::Deleting.as_str().to_owned();
                 let row = SegmentRow {
                     state,
@@ -224,7 +227,7 @@ impl App {
             }
         };
         let rule = self.read_rule(ctx, rule).await?;
-        let (conn, tenant, at) = (self.0.db.reader(), &ctx.tenant, self.0.clock.now());
+        let (conn, tenant, at) = (&self.0.db.reader_of(&ctx.tenant), &ctx.tenant, self.0.clock.now());
         let currency = schemes::get(conn, tenant).await?.currency();
         let mut preview = Preview {
             member_count: 0,

@@ -21,10 +21,10 @@ impl App {
     /// Backfills and empties segments of all tenants until none is left.
     pub async fn settle(&self) -> Result<()> {
         loop {
-            if across::is_rereading(self.0.db.reader()).await? {
+            if across::is_rereading(&self.0.db.reader_of(&TenantId::all())).await? {
                 return Ok(());
             }
-            let unfinished = across::unfinished_segments(self.0.db.reader()).await?;
+            let unfinished = across::unfinished_segments(&self.0.db.reader_of(&TenantId::all())).await?;
             if unfinished.is_empty() {
                 return Ok(());
             }

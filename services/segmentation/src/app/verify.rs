@@ -83,7 +83,7 @@ impl App {
     }
 
     async fn compare(&self, ctx: &Ctx, rebuilt: Rebuilt) -> Result<Verification> {
-        let (conn, tenant) = (self.0.db.reader(), &ctx.tenant);
+        let (conn, tenant) = (&self.0.db.reader_of(&ctx.tenant), &ctx.tenant);
         let mut comparison = Comparison {
             app: self,
             tenant,
@@ -118,7 +118,7 @@ struct Comparison<'a> {
 
 impl Comparison<'_> {
     async fn compare(&mut self, page: &BTreeMap<CustomerId, Known>) -> Result<()> {
-        let (conn, tenant, at) = (self.app.0.db.reader(), self.tenant, self.app.0.clock.now());
+        let (conn, tenant, at) = (&self.app.0.db.reader_of(self.tenant), self.tenant, self.app.0.clock.now());
         let needs = Needs {
             totals: true,
             window: None,

@@ -63,7 +63,7 @@ impl App {
                 ));
             }
             Start::Snapshot => {
-                let snapshot = Snapshot::begin(&self.0.db).await?;
+                let snapshot = Snapshot::begin(&self.0.db, &ctx.tenant).await?;
                 let cursor = snapshot.cursor().clone();
                 let members = members(snapshot, ctx.tenant.clone(), only, stop.clone());
                 let caught_up = Watched::Heartbeat {

@@ -21,6 +21,24 @@ pub struct SchemePatch {
     pub currency: Option<Currency>,
 }
 
+impl SchemePatch {
+    /// The contract's names of what it changes.
+    pub fn fields(&self) -> Vec<&'static str> {
+        let Self {
+            purchase_count_min,
+            amount_min,
+            currency,
+        } = self;
+        let named = [
+            ("purchase_count_min", purchase_count_min.is_some()),
+            ("amount_min", amount_min.is_some()),
+            ("currency_code", currency.is_some()),
+        ];
+        let named = named.into_iter().filter(|(_, changed)| *changed);
+        named.map(|(name, _)| name).collect()
+    }
+}
+
 /// A quadrant of frequency × amount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ValueClass {
@@ -56,6 +74,9 @@ impl Default for Scheme {
 }
 
 impl Scheme {
+    /// Its resource name: every tenant has one.
+    pub const NAME: &'static str = "valueScheme";
+
     /// The tenant's currency, for aggregates that name none.
     pub const fn currency(&self) -> Currency {
         self.amount_min.currency

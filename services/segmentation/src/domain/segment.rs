@@ -43,6 +43,24 @@ pub struct SegmentPatch {
     pub rule: Option<String>,
 }
 
+impl SegmentPatch {
+    /// The contract's names of what it changes.
+    pub fn fields(&self) -> Vec<&'static str> {
+        let Self {
+            display_name,
+            description,
+            rule,
+        } = self;
+        let named = [
+            ("display_name", display_name.is_some()),
+            ("description", description.is_some()),
+            ("rule", rule.is_some()),
+        ];
+        let named = named.into_iter().filter(|(_, changed)| *changed);
+        named.map(|(name, _)| name).collect()
+    }
+}
+
 impl Draft {
     /// The rule, when the draft is fit to become a segment; else everything that is wrong at once.
     pub fn check(&self, attributes: &Attributes) -> Result<Rule, Error> {

@@ -1,10 +1,10 @@
 //! All members as of one instant of the feed: what a watch stream begins with.
 
-use dossier_db::{Backend, Db, error};
+use dossier_db::Db;
 use dossier_feed::{Cursor, Feed};
 use dossier_kernel::id::SegmentId;
 use dossier_kernel::{Result, TenantId};
-use sea_orm::{DatabaseTransaction, IsolationLevel, TransactionOptions, TransactionTrait};
+use sea_orm::DatabaseTransaction;
 
 use super::memberships::{self, Member};
 
@@ -16,21 +16,8 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    pub async fn begin(db: &Db) -> Result<Self> {
-        // SQLite's readers see one state from their first read on without being told.
-        let isolation_level = match db.backend() {
-            Backend::Sqlite => None,
-            Backend::Postgres => Some(IsolationLevel::RepeatableRead),
-        };
-        let options = TransactionOptions {
-            isolation_level,
-            ..TransactionOptions::default()
-        };
-        let tx = db
-            .reader()
-            .begin_with_options(options)
-            .await
-            .map_err(error)?;
+    pub async fn begin(db: &Db, tenant: &TenantId) -> Result<Self> {
+        let tx = db.reader_of(tenant).snapshot().await?;
         let cursor = Feed::head_in(&tx).await?;
         Ok(Self { tx, cursor })
     }

@@ -2,7 +2,7 @@
 
 use dossier_db::Db;
 use dossier_feed::{Consumer, Delivery};
-use dossier_kernel::Result;
+use dossier_kernel::{Result, TenantId};
 use futures::future::BoxFuture;
 use futures::stream::{self, StreamExt};
 use tokio_util::sync::CancellationToken;
@@ -44,7 +44,7 @@ async fn feed(world: &World, consumer: &Consumer, news: Vec<News>) {
 }
 
 async fn is_rereading(db: &Db) -> bool {
-    across::is_rereading(db.reader()).await.expect("reads")
+    across::is_rereading(&db.reader_of(&TenantId::all())).await.expect("reads")
 }
 
 #[tokio::test]

@@ -27,7 +27,7 @@ async fn every_count_of_rows_arrives_whole() {
             assert_eq!(done.value, count as u64, "{test:?}");
             total += done.value;
             let there = thing::Entity::find()
-                .count(test.db.reader())
+                .count(&test.db.reader_of(&tenant()))
                 .await
                 .expect("counts");
             assert_eq!(there, total);

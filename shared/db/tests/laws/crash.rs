@@ -90,7 +90,7 @@ fn no_acknowledged_write_is_lost_or_halved_by_a_kill() {
     runtime.block_on(async {
         let db = test.reopen().await;
         let rows = find::<thing::Entity>(&tenant())
-            .all(db.reader())
+            .all(&db.reader_of(&tenant()))
             .await
             .expect("reads");
         let mut there = BTreeMap::new();
@@ -112,7 +112,7 @@ fn no_acknowledged_write_is_lost_or_halved_by_a_kill() {
         );
         assert!(
             thing::Entity::find()
-                .one(db.reader())
+                .one(&db.reader_of(&tenant()))
                 .await
                 .expect("reads")
                 .is_some()

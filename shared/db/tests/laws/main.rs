@@ -7,4 +7,5 @@ mod migrations;
 mod once;
 mod paging;
 mod thing;
+mod wall;
 mod writing;

@@ -86,7 +86,7 @@ async fn read_page(test: &TestDb, by: By, size: u64, token: &str) -> (Vec<Model>
     let query = page(find::<Entity>(&tenant()), &by.keys(), after).expect("keys fit");
     let rows = query
         .limit(size + 1)
-        .all(test.db.reader())
+        .all(&test.db.reader_of(&tenant()))
         .await
         .expect("reads");
     let (rows, more) = cut(rows, size);
@@ -172,7 +172,7 @@ async fn law(test: &TestDb, by: By, size: u64, rows: Vec<Row>) {
     seen.retain(|row| !passing.contains(row));
     assert_eq!(seen, stays, "no row skipped");
     let all = find::<Entity>(&tenant())
-        .all(test.db.reader())
+        .all(&test.db.reader_of(&tenant()))
         .await
         .expect("reads");
     delete(test, all.into_iter().map(|row| row.id).collect()).await;

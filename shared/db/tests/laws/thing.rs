@@ -62,7 +62,7 @@ pub fn change(tenant: &TenantId, subject: Uuid, body: &str) -> Change {
 
 pub async fn words(db: &dossier_db::Db, tenant: &TenantId) -> Vec<String> {
     let rows = find::<Entity>(tenant)
-        .all(db.reader())
+        .all(&db.reader_of(tenant))
         .await
         .expect("reads");
     let mut words: Vec<_> = rows.into_iter().map(|row| row.word).collect();

@@ -133,6 +133,49 @@ async fn nothing_is_committed_after_the_deadline() {
     }
 }
 
+/// SQLite commits many jobs at once; PostgreSQL commits each alone and has no company to fear.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn slow_company_carries_nothing_past_its_deadline() {
+    let test = dossier_db::testing::TestDb::sqlite(thing::migrations, thing::number).await;
+    let company = |word: &'static str, slow: Duration, ctx: dossier_kernel::Ctx| {
+        let db = test.db.clone();
+        async move {
+            let work = db.write(&ctx, move |tx| {
+                Box::pin(async move {
+                    thing::insert(tx, &tenant(), word).await?;
+                    // The slowness of the work is what the test is about.
+                    tokio::time::sleep(slow).await;
+                    Ok(())
+                })
+            });
+            work.await.map(|_| ())
+        }
+    };
+    // The first keeps the writer busy, so that the others come to share a transaction.
+    let first = company("first", Duration::from_millis(50), ctx());
+    let quick = company(
+        "quick",
+        Duration::ZERO,
+        ctx().with_timeout(Duration::from_millis(400)),
+    );
+    let slow = company("slow", Duration::from_millis(600), ctx());
+    let later = ctx().with_timeout(Duration::from_secs(5));
+    let later = company("later", Duration::from_millis(600), later);
+    let (first, quick, slow, later) = tokio::join!(first, quick, slow, later);
+    first.expect("writes");
+    quick.expect("is committed before the slow ones end");
+    slow.expect("has a transaction of its own");
+    // Begun beside work with little time left it may have had to make way, and says so.
+    let later = later.map_err(|error| (error.reason(), error.retry_delay().is_some()));
+    assert!(
+        matches!(later, Ok(()) | Err((Reason::Unavailable, true))),
+        "{later:?}"
+    );
+    let kept = words(&test.db, &tenant()).await;
+    assert_eq!(kept.contains(&"later".to_owned()), later.is_ok());
+    test.discard().await;
+}
+
 #[tokio::test]
 async fn callers_that_go_away_harm_nobody() {
     for test in thing::each().await {
@@ -186,12 +229,12 @@ async fn readers_cannot_write_and_see_their_tenant_only() {
             .expect("writes");
         assert_eq!(words(&test.db, &tenant()).await, ["ours"]);
         let found = find::<thing::Entity>(&theirs.tenant)
-            .all(test.db.reader())
+            .all(&test.db.reader_of(&theirs.tenant))
             .await;
         assert_eq!(found.expect("reads").len(), 1);
         assert_eq!(
             thing::Entity::find()
-                .all(test.db.reader())
+                .all(&test.db.reader_of(&TenantId::all()))
                 .await
                 .expect("reads")
                 .len(),
@@ -200,7 +243,7 @@ async fn readers_cannot_write_and_see_their_tenant_only() {
         if test.db.backend() == dossier_db::Backend::Sqlite {
             assert!(
                 test.db
-                    .reader()
+                    .reader_of(&TenantId::all())
                     .execute_unprepared("DELETE FROM thing")
                     .await
                     .is_err()
@@ -255,7 +298,7 @@ async fn connections_that_the_server_cuts_cost_a_retry_and_lose_nothing() {
             let sql = "SELECT pg_terminate_backend(a.pid) FROM pg_stat_activity a \
                        JOIN pg_stat_activity me ON me.pid = pg_backend_pid() \
                        AND a.application_name = me.application_name AND a.pid <> me.pid";
-            let cut = other.reader().execute_unprepared(sql);
+            let cut = other.reader_of(&TenantId::all()).execute_unprepared(sql);
             let (answers, _) = tokio::join!(writes, cut);
             for (word, answer) in all.into_iter().zip(answers) {
                 match answer {

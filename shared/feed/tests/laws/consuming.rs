@@ -71,7 +71,11 @@ fn kept(tx: &Tx, events: Vec<String>) -> BoxFuture<'_, Result<()>> {
 
 async fn effects(db: &Db) -> Vec<u32> {
     let select = Statement::from_string(db.backend().into(), "SELECT body FROM effect");
-    let rows = db.reader().query_all_raw(select).await.expect("reads");
+    let rows = db
+        .reader_of(&TenantId::all())
+        .query_all_raw(select)
+        .await
+        .expect("reads");
     let body = |row: &sea_orm::QueryResult| row.try_get_by::<String, _>(0).expect("text");
     let mut all: Vec<_> = rows
         .iter()

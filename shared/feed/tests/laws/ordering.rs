@@ -10,7 +10,7 @@ use dossier_feed::{Feed, Item};
 use dossier_kernel::{Error, Result, TenantId, Timestamp};
 use futures::StreamExt;
 use futures::future::join_all;
-use sea_orm::{ConnectionTrait, Statement, TransactionTrait};
+use sea_orm::{ConnectionTrait, Statement};
 use uuid::Uuid;
 
 use crate::history::{assert_dense, assert_whole, committed};
@@ -219,7 +219,8 @@ async fn a_foreign_open_transaction_stalls_nobody() {
     for world in World::each().await {
         if world.db().backend() == Backend::Sqlite {
             // There the writer is alone; a foreign reader is the worst that can happen.
-            let foreign = world.db().reader().begin().await.expect("begins");
+            let foreign = world.db().reader_of(&TenantId::all()).snapshot().await;
+            let foreign = foreign.expect("begins");
             foreign
                 .execute_unprepared("SELECT * FROM feed_event")
                 .await
@@ -230,7 +231,8 @@ async fn a_foreign_open_transaction_stalls_nobody() {
             assert_eq!(bodies(&world.read_all(shop("a"), None).await), ["x"]);
             foreign.rollback().await.expect("ends");
         } else {
-            let foreign = world.db().reader().begin().await.expect("begins");
+            let foreign = world.db().reader_of(&TenantId::all()).snapshot().await;
+            let foreign = foreign.expect("begins");
             let write = "INSERT INTO effect (body) VALUES ('open')";
             foreign.execute_unprepared(write).await.expect("writes");
             publish(&world.db(), "a", vec![(Uuid::now_v7(), "x".into())])

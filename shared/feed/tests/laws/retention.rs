@@ -1,10 +1,10 @@
 //! Compaction and other histories.
 
-use dossier_db::{Backend, Change};
+use dossier_db::Change;
 use dossier_feed::{Cursor, Feed, Item};
 use dossier_kernel::{Error, Reason, Timestamp};
 use futures::StreamExt;
-use sea_orm::{ConnectionTrait, IsolationLevel, Statement, TransactionOptions, TransactionTrait};
+use sea_orm::{ConnectionTrait, Statement};
 use uuid::Uuid;
 
 use crate::world::{World, bodies, ctx, publish, shop};
@@ -177,20 +177,8 @@ async fn a_snapshot_and_the_events_after_its_cursor_make_everything_once() {
             }
         });
         for _ in 0..10 {
-            let level = match world.db().backend() {
-                Backend::Sqlite => None,
-                Backend::Postgres => Some(IsolationLevel::RepeatableRead),
-            };
-            let options = TransactionOptions {
-                isolation_level: level,
-                ..Default::default()
-            };
-            let snapshot = world
-                .db()
-                .reader()
-                .begin_with_options(options)
-                .await
-                .expect("begins");
+            let snapshot = world.db().reader_of(&shop("a")).snapshot().await;
+            let snapshot = snapshot.expect("begins");
             let cursor = Feed::head_in(&snapshot).await.expect("reads");
             // What the service would read of its own tables; here the events themselves stand for it.
             let sql = "SELECT body FROM feed_event";

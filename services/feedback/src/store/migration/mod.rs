@@ -1,9 +1,13 @@
 //! The schema's history. Never change one that has landed; add the next.
 
 mod m20261122_first_tables;
+mod m20261123_reply_id;
 
 use sea_orm_migration::MigrationTrait;
 
 pub fn all() -> Vec<Box<dyn MigrationTrait>> {
-    vec![Box::new(m20261122_first_tables::Migration)]
+    vec![
+        Box::new(m20261122_first_tables::Migration),
+        Box::new(m20261123_reply_id::Migration),
+    ]
 }

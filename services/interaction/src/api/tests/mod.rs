@@ -53,15 +53,9 @@ impl World {
     }
 
     async fn client_of(&self, tenant: TenantId, kind: PrincipalKind, role: Role) -> Client {
-        let grant = Grant {
-            tenant,
-            principal: Principal {
-                kind,
-                id: "ada".into(),
-            },
-            roles: vec![role],
-            ttl: Duration::from_secs(60),
-        };
+        let id = "ada".into();
+        let minute = Duration::from_secs(60);
+        let grant = Grant::new(tenant, Principal { kind, id }, vec![role], minute);
         let token = self.running.signing_key().mint(grant).expect("a token");
         let channel = Channel::from_shared(format!("http://{}", self.running.addr()))
             .expect("an address")

@@ -35,6 +35,7 @@ pub fn recipe() -> Recipe {
         name: "profile",
         grpc_services: &[PlayedProfile::NAME],
         migrations: Vec::new,
+        sealed: dossier_vault::Registry::NOTHING,
         build: |_| {
             async {
                 Ok(Service {
