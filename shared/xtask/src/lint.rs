@@ -1,4 +1,4 @@
-//! Format, clippy, the contract's rules and the rules of the house.
+//! Format, the contract's rules, what may be depended on, clippy and the rules of the house.
 
 use std::path::Path;
 use std::process::Command;
@@ -12,6 +12,9 @@ const BASELINE: &str = "proto/baseline.binpb";
 
 const CLIPPY: &str = "clippy --locked --workspace --all-targets -- -D warnings";
 
+/// The rules are in `deny.toml`.
+const DENY: &str = "--locked check --hide-inclusion-graph bans licenses sources";
+
 /// The whole workspace, so that dependencies keep the features that `cargo xtask test` builds.
 const TIDY: &str = "test --locked --quiet --workspace --test it tidy";
 
@@ -21,6 +24,8 @@ pub fn run_all() -> anyhow::Result<()> {
     let buf = tools::buf(&workspace)?;
     run(in_root(&workspace, &buf).args(["lint", "proto"]))?;
     run(in_root(&workspace, &buf).args(["breaking", "proto", "--against", BASELINE]))?;
+    let deny = tools::cargo_deny(&workspace)?;
+    run(in_root(&workspace, &deny).args(DENY.split(' ')))?;
     run(workspace.cargo().args(CLIPPY.split(' ')))?;
     run(workspace.cargo().args(TIDY.split(' ')))
 }

