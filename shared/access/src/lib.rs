@@ -1,9 +1,11 @@
 #![doc = include_str!("../README.md")]
 
 mod access;
+mod api_key;
 mod claims;
 mod explanation;
 mod facts;
+mod issuer;
 mod mention;
 mod policy_set;
 mod public_key;
@@ -13,9 +15,11 @@ mod signing_key;
 mod verifier;
 
 pub use access::Access;
-pub use claims::Claims;
+pub use api_key::{ApiKeys, KeyText, Resolve, same_hash};
+pub use claims::{Claims, TEAMS_MAX, is_team};
 pub use explanation::{Deciding, Explanation};
 pub use facts::{Facts, Sight};
+pub use issuer::{Foreign, Issuer, IssuerAlgorithm, TokenType};
 pub use public_key::PublicKey;
 pub use rules::{Rule, Rules};
 pub use signing_key::{Grant, SigningKey};

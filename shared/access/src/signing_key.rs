@@ -11,7 +11,7 @@ use ed25519_dalek::pkcs8::EncodePrivateKey;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use zeroize::Zeroizing;
 
-use crate::claims::{WireClaims, kind_word};
+use crate::claims::{WireClaims, WirePrincipal, kind_word};
 use crate::{AUDIENCE, ISSUER, PublicKey};
 
 const WHAT: &str = "signing key";
@@ -22,8 +22,28 @@ pub struct Grant {
     pub tenant: TenantId,
     pub principal: Principal,
     pub roles: Vec<Role>,
+    pub teams: Vec<String>,
+    /// Whether the principal showed a second factor to whoever asks for the token.
+    pub multi_factor: bool,
+    /// For whom a service asks; nobody else may ask for another.
+    pub on_behalf_of: Option<Principal>,
     /// At least one second.
     pub ttl: Duration,
+}
+
+impl Grant {
+    /// For somebody without teams, a second factor, or anybody behind.
+    pub fn new(tenant: TenantId, principal: Principal, roles: Vec<Role>, ttl: Duration) -> Self {
+        Self {
+            tenant,
+            principal,
+            roles,
+            teams: Vec::new(),
+            multi_factor: false,
+            on_behalf_of: None,
+            ttl,
+        }
+    }
 }
 
 /// An Ed25519 key. In its file: the 32 bytes of the seed in base64, mode 0600. Cheap to clone.
@@ -92,13 +112,16 @@ impl SigningKey {
     }
 
     /// A token that is valid from now for `grant.ttl`. [`Reason::InvalidArgument`] when no verifier
-    /// would accept it: an empty subject, the service role for a person, all tenants for anybody
-    /// else than a service.
+    /// would accept it: an empty subject, the service role for a person, all tenants or somebody
+    /// behind for anybody else than a service.
     pub fn mint(&self, grant: Grant) -> Result<String> {
         let Grant {
             tenant,
             principal,
             roles,
+            teams,
+            multi_factor,
+            on_behalf_of,
             ttl,
         } = grant;
         let (now, _) = self.0.clock.now().to_secs_nanos();
@@ -113,12 +136,15 @@ impl SigningKey {
             tenant: tenant.as_str().to_owned(),
             kind: kind_word(principal.kind).to_owned(),
             roles: roles.iter().map(|role| role.as_str().to_owned()).collect(),
+            teams,
+            amr: multi_factor.then(|| "mfa".to_owned()).into_iter().collect(),
+            on_behalf_of: on_behalf_of.as_ref().map(WirePrincipal::of),
         };
         if ttl_secs == 0 || crate::Claims::from_wire(&wire).is_none() {
             return Err(Error::new(
                 Reason::InvalidArgument,
-                "A token needs a subject without spaces, at least one second to live, and the role \
-                 service and all tenants only for services.",
+                "A token needs a subject and teams without spaces, at least one second to live, and \
+                 the role service, all tenants and somebody behind only for services.",
             ));
         }
         jsonwebtoken::encode(&self.0.header, &wire, &self.0.encoding).map_err(Error::internal)

@@ -1,6 +1,6 @@
 //! Forged, bent and stale tokens. A hostile token is refused with the words of every other one.
 
-use dossier_kernel::{Clock, Principal, PrincipalKind, Role, TenantId};
+use dossier_kernel::{Clock, Principal, PrincipalKind, Role, Strength, TenantId};
 use jsonwebtoken::{EncodingKey, Header};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -19,15 +19,13 @@ fn rig() -> (SigningKey, Verifier) {
 }
 
 fn grant() -> Grant {
-    Grant {
-        tenant: TenantId::parse("acme").expect("a tenant"),
-        principal: Principal {
-            kind: PrincipalKind::Person,
-            id: "ada@acme".to_owned(),
-        },
-        roles: vec![Role::Manager, Role::Agent],
-        ttl: Duration::from_secs(600),
-    }
+    let tenant = TenantId::parse("acme").expect("a tenant");
+    let principal = Principal {
+        kind: PrincipalKind::Person,
+        id: "ada@acme".to_owned(),
+    };
+    let roles = vec![Role::Manager, Role::Agent];
+    Grant::new(tenant, principal, roles, Duration::from_secs(600))
 }
 
 fn header(key: &SigningKey) -> Value {
@@ -356,6 +354,50 @@ fn keys_refuse_to_mint_what_no_verifier_believes() {
         g.roles = vec![Role::Service];
     });
     assert!(service.is_ok());
+}
+
+#[test]
+fn a_token_says_teams_second_factor_and_for_whom_a_service_asks() {
+    let (key, verifier) = rig();
+    let mut person = grant();
+    person.teams = vec!["north".to_owned()];
+    person.multi_factor = true;
+    let token = key.mint(person).expect("mints");
+    let claims = verifier.verify(&token, NOW).expect("believed");
+    assert_eq!(claims.teams, ["north"]);
+    assert_eq!(claims.strength, Strength::MultiFactor);
+
+    let asker = grant().principal;
+    let mut service = grant();
+    service.principal.kind = PrincipalKind::Service;
+    service.roles = vec![Role::Service];
+    service.on_behalf_of = Some(asker.clone());
+    let token = key.mint(service).expect("mints");
+    let claims = verifier.verify(&token, NOW).expect("believed");
+    assert_eq!(claims.on_behalf_of, Some(asker.clone()));
+    assert_eq!(
+        claims.roles,
+        [Role::Service],
+        "the asker's rights stay behind"
+    );
+
+    let mut posing = grant();
+    posing.on_behalf_of = Some(asker);
+    assert!(key.mint(posing).is_err(), "only services ask for others");
+    let mut bent = grant();
+    bent.teams = vec!["no\nrth".to_owned()];
+    assert!(key.mint(bent).is_err());
+    let head = header(&key).to_string();
+    for change in [
+        json!({"on_behalf_of": {"kind": "person", "sub": "eve"}}),
+        json!({"teams": "north"}),
+        json!({"teams": ["a b"]}),
+        json!({"amr": "mfa"}),
+        json!({"kind": "service", "roles": ["service"], "on_behalf_of": {"kind": "root", "sub": "e"}}),
+        json!({"kind": "service", "roles": ["service"], "on_behalf_of": {"kind": "person"}}),
+    ] {
+        refuse(&verifier, &signed(&head, &changed(payload(), &change)));
+    }
 }
 
 #[test]

@@ -42,6 +42,14 @@ pub(crate) struct Token {
     #[arg(long, value_name = "DURATION", default_value = "8h")]
     ttl: String,
 
+    /// A team the subject belongs to; may be repeated
+    #[arg(long = "team", value_name = "TEAM")]
+    teams: Vec<String>,
+
+    /// Say that the subject showed a second factor
+    #[arg(long)]
+    multi_factor: bool,
+
     #[command(flatten)]
     flags: Flags,
 }
@@ -82,6 +90,9 @@ impl Token {
                 tenant,
                 principal,
                 roles,
+                teams: self.teams,
+                multi_factor: self.multi_factor,
+                on_behalf_of: None,
                 ttl,
             })
             .map_err(Failure::Local)?;

@@ -36,7 +36,7 @@ struct Refusal;
 
 impl Peer {
     pub(super) fn new(route: Route, tokens: &TokenSource, ctx: &Ctx) -> Self {
-        let token = tokens.token(&ctx.tenant).map_err(|error| {
+        let token = tokens.token(ctx).map_err(|error| {
             tracing::error!(%error, "no token for a peer can be minted");
             Refusal
         });

@@ -23,14 +23,12 @@ pub fn edge(key: &SigningKey) -> Edge {
 }
 
 pub fn token(key: &SigningKey, role: Role) -> String {
-    key.mint(Grant {
-        tenant: TenantId::parse("acme").expect("a tenant"),
-        principal: Principal {
-            kind: PrincipalKind::Person,
-            id: "ada".to_owned(),
-        },
-        roles: vec![role],
-        ttl: Duration::from_secs(60),
-    })
-    .expect("mints")
+    let tenant = TenantId::parse("acme").expect("a tenant");
+    let principal = Principal {
+        kind: PrincipalKind::Person,
+        id: "ada".to_owned(),
+    };
+    let minute = Duration::from_secs(60);
+    key.mint(Grant::new(tenant, principal, vec![role], minute))
+        .expect("mints")
 }
