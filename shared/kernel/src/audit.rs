@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Principal, RequestId, TenantId, Timestamp};
+use crate::{Ctx, Principal, RequestId, TenantId, Timestamp};
 
 /// What a call leaves in the audit log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -34,7 +34,9 @@ pub struct AuditEvent {
     /// For whom a service acted.
     pub on_behalf_of: Option<Principal>,
     pub purpose: Option<String>,
-    pub request_id: RequestId,
+    /// The request that did it. Reads of DIRECT data that were written down together have one for
+    /// each of `resources`.
+    pub request_ids: Vec<RequestId>,
     pub call: Arc<Call>,
     pub action: AuditAction,
     /// Resource names such as `customers/…`, at most [`AuditEvent::RESOURCES_MAX`] of them.
@@ -48,6 +50,23 @@ pub struct AuditEvent {
 impl AuditEvent {
     /// Resources that one event names; a batch beyond says how many it was.
     pub const RESOURCES_MAX: usize = 20;
+
+    /// What the caller of `ctx` does; no resource is named yet.
+    pub fn new(ctx: &Ctx, call: &Arc<Call>, action: AuditAction, time: Timestamp) -> Self {
+        Self {
+            tenant: ctx.tenant.clone(),
+            time,
+            principal: ctx.principal.clone(),
+            on_behalf_of: ctx.on_behalf_of.clone(),
+            purpose: ctx.purpose.clone(),
+            request_ids: vec![ctx.request_id.clone()],
+            call: Arc::clone(call),
+            action,
+            resources: Vec::new(),
+            resource_count: 0,
+            fields: Vec::new(),
+        }
+    }
 }
 
 /// The kind of deed.

@@ -82,6 +82,22 @@ pub struct SurveyPatch {
     pub questions: Option<Vec<Question>>,
 }
 
+impl SurveyPatch {
+    /// The contract's names of what it changes.
+    pub fn fields(&self) -> Vec<&'static str> {
+        let Self {
+            display_name,
+            questions,
+        } = self;
+        let named = [
+            ("display_name", display_name.is_some()),
+            ("questions", questions.is_some()),
+        ];
+        let named = named.into_iter().filter(|(_, changed)| *changed);
+        named.map(|(name, _)| name).collect()
+    }
+}
+
 impl SurveyDraft {
     fn check(&self) -> Result<()> {
         let mut violations = Violations::default();

@@ -13,8 +13,9 @@ use crate::domain::{
 };
 
 pub fn encode(definition: AttributeDefinition) -> wire::AttributeDefinition {
+    let name = definition.to_name();
     let AttributeDefinition {
-        id,
+        id: _,
         uid,
         revision,
         create_time,
@@ -44,7 +45,7 @@ pub fn encode(definition: AttributeDefinition) -> wire::AttributeDefinition {
         DataClass::Sensitive => WireClass::Sensitive,
     };
     wire::AttributeDefinition {
-        name: format!("attributeDefinitions/{id}"),
+        name,
         uid: uid.to_string(),
         etag: revision.to_string(),
         create_time: Some(encode_time(create_time)),

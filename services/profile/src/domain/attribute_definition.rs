@@ -203,6 +203,11 @@ impl NewAttributeDefinition {
 }
 
 impl AttributeDefinition {
+    /// The resource name.
+    pub fn to_name(&self) -> String {
+        format!("attributeDefinitions/{}", self.id)
+    }
+
     /// What is wrong with `value` as a value of this attribute; `None` when nothing is.
     pub fn objection(&self, value: &AttributeValue) -> Option<String> {
         if value.kind() != self.kind && !self.takes_as_choice(value) {

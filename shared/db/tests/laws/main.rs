@@ -1,5 +1,6 @@
 //! The laws of the database layer, on every backend.
 
+mod auditing;
 mod bulk;
 mod crash;
 mod disk;

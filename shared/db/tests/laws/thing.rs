@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use dossier_db::testing::TestDb;
-use dossier_db::{Backend, Change, Position, TenantScoped, Tx, error, find};
+use dossier_db::{Backend, Change, Position, Staged, TenantScoped, Tx, error, find};
 use dossier_kernel::{Ctx, Error, Result, TenantId, Timestamp};
 use futures::future::BoxFuture;
 use sea_orm::entity::prelude::*;
@@ -92,9 +92,10 @@ static LAST: AtomicI64 = AtomicI64::new(0);
 pub fn number<'a>(
     _: &'a DatabaseTransaction,
     _: Backend,
-    changes: &'a [Change],
+    staged: &'a Staged,
 ) -> BoxFuture<'a, Result<Vec<Position>>> {
     Box::pin(async move {
+        let changes = &staged.changes;
         if changes.iter().any(|change| change.body == b"poison") {
             return Err(Error::unavailable("The feed is poisoned."));
         }
