@@ -2,7 +2,9 @@
 //! bookmarkable (the six guarantees of etcd's watch), and effects that happen once.
 
 mod consuming;
-mod history;
+mod cuts;
+mod feed;
+mod follower;
 mod ordering;
 mod resuming;
 mod retention;

@@ -1,79 +1,17 @@
-//! Dense, in commit order, whole.
+//! In commit order, whole, and published where it was committed.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use dossier_db::testing::TestDb;
-use dossier_db::{Backend, Change, Position, Tx, error};
+use dossier_db::{Change, Position, Tx, error};
 use dossier_feed::{Feed, Item};
-use dossier_kernel::{Error, Result, TenantId, Timestamp};
-use futures::StreamExt;
+use dossier_kernel::{Error, Result, Timestamp};
 use futures::future::join_all;
 use sea_orm::{ConnectionTrait, Statement};
 use uuid::Uuid;
 
-use crate::history::{assert_dense, assert_whole, committed};
-use crate::world::{Dice, QUICK, World, bodies, ctx, migrations, publish, publish_or, shop};
-
-const WRITERS: u64 = 16;
-const WRITES: u64 = 25;
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sixteen_writers_with_delays_and_rollbacks_leave_no_gap_and_lose_nothing() {
-    for world in World::each().await {
-        let seed = Uuid::new_v4().as_u64_pair().0;
-        println!("seed {seed}");
-        let dice = Arc::new(Dice::new(seed));
-        // Watches while they write.
-        let mut live = world.watch(TenantId::all(), None);
-        let writer = |writer: u64| {
-            let (db, dice) = (world.db(), dice.clone());
-            async move {
-                let mut told = Vec::new();
-                for n in 0..WRITES {
-                    let count = 1 + dice.roll(3);
-                    let bodies: Vec<_> = (0..count).map(|c| format!("{writer}.{n}.{c}")).collect();
-                    let changes = bodies
-                        .iter()
-                        .map(|body| (Uuid::now_v7(), body.clone()))
-                        .collect();
-                    let pause = Duration::from_micros(dice.roll(3) * dice.roll(1_500));
-                    let fail = dice.roll(5) == 0;
-                    let tenant = if dice.roll(2) == 0 { "a" } else { "b" };
-                    match publish_or(&db, tenant, changes, pause, fail).await {
-                        Ok(positions) => told.push((positions, bodies)),
-                        Err(error) => assert!(fail, "{error:?}"),
-                    }
-                }
-                told
-            }
-        };
-        let told = join_all((0..WRITERS).map(writer).map(tokio::spawn)).await;
-        let told: Vec<_> = told
-            .into_iter()
-            .flat_map(|one| one.expect("no panic"))
-            .collect();
-        let epoch = told[0].0[0].epoch;
-        let committed = committed(told);
-        assert_dense(&committed);
-        let all = world.read_all(TenantId::all(), None).await;
-        assert_whole(&all, &committed, epoch);
-        let mut seen = Vec::new();
-        while seen.len() < committed.len() {
-            match live.next().await.expect("goes on").expect("goes on") {
-                Item::Heartbeat { .. } => {}
-                event => seen.push(event),
-            }
-        }
-        assert_whole(&seen, &committed, epoch);
-        let ours = world.read_all(shop("a"), None).await;
-        let theirs = world.read_all(shop("b"), None).await;
-        assert_eq!(ours.len() + theirs.len(), committed.len());
-        assert!(!ours.is_empty() && !theirs.is_empty());
-        world.test.discard().await;
-    }
-}
+use crate::world::{QUICK, World, bodies, ctx, migrations, publish, shop};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn events_of_one_subject_stay_in_the_order_they_were_committed() {
@@ -211,38 +149,6 @@ async fn number(tx: &Tx, sql: &str) -> Result<i64> {
     let statement = Statement::from_string(tx.backend().into(), sql);
     let row = tx.conn().query_one_raw(statement).await.map_err(error)?;
     row.expect("a row").try_get_by(0).map_err(error)
-}
-
-/// An xmin horizon would wait for the foreign transaction; counters do not.
-#[tokio::test]
-async fn a_foreign_open_transaction_stalls_nobody() {
-    for world in World::each().await {
-        if world.db().backend() == Backend::Sqlite {
-            // There the writer is alone; a foreign reader is the worst that can happen.
-            let foreign = world.db().reader_of(&TenantId::all()).snapshot().await;
-            let foreign = foreign.expect("begins");
-            foreign
-                .execute_unprepared("SELECT * FROM feed_event")
-                .await
-                .expect("reads");
-            publish(&world.db(), "a", vec![(Uuid::now_v7(), "x".into())])
-                .await
-                .expect("goes on");
-            assert_eq!(bodies(&world.read_all(shop("a"), None).await), ["x"]);
-            foreign.rollback().await.expect("ends");
-        } else {
-            let foreign = world.db().reader_of(&TenantId::all()).snapshot().await;
-            let foreign = foreign.expect("begins");
-            let write = "INSERT INTO effect (body) VALUES ('open')";
-            foreign.execute_unprepared(write).await.expect("writes");
-            publish(&world.db(), "a", vec![(Uuid::now_v7(), "x".into())])
-                .await
-                .expect("goes on");
-            assert_eq!(bodies(&world.read_all(shop("a"), None).await), ["x"]);
-            foreign.rollback().await.expect("ends");
-        }
-        world.test.discard().await;
-    }
 }
 
 #[tokio::test]

@@ -2,57 +2,13 @@
 
 use std::time::Duration;
 
-use dossier_feed::{Cursor, Feed, Item, Options};
+use dossier_feed::{Feed, Item, Options};
 use dossier_kernel::TenantId;
 use futures::StreamExt;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::world::{Dice, QUICK, World, bodies, publish, shop};
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stream_cut_anywhere_goes_on_where_it_was() {
-    for world in World::each().await {
-        let seed = Uuid::new_v4().as_u64_pair().0;
-        println!("seed {seed}");
-        let dice = Dice::new(seed);
-        let db = world.db();
-        let writer = tokio::spawn(async move {
-            for n in 0..300 {
-                publish(&db, "a", vec![(Uuid::now_v7(), format!("{n}"))])
-                    .await
-                    .expect("publishes");
-            }
-        });
-        let mut seen = Vec::new();
-        let mut cursor: Option<Cursor> = None;
-        while seen.len() < 300 {
-            // Through its text, as a client would.
-            let after = cursor
-                .as_ref()
-                .map(|c| Cursor::parse(&c.to_string()).expect("ours"));
-            let mut stream = world.watch(shop("a"), after);
-            for _ in 0..dice.roll(12) {
-                let item = stream.next().await.expect("goes on").expect("goes on");
-                cursor = Some(item.cursor().clone());
-                if matches!(item, Item::Event { .. }) {
-                    seen.push(item);
-                }
-            }
-        }
-        writer.await.expect("no panic");
-        let mut numbers: Vec<u32> = bodies(&seen)
-            .iter()
-            .map(|body| body.parse().expect("a number"))
-            .collect();
-        if world.db().backend() == dossier_db::Backend::Sqlite {
-            assert!(numbers.is_sorted(), "one shard has one order");
-        }
-        numbers.sort_unstable();
-        assert_eq!(numbers, (0..300).collect::<Vec<_>>(), "each once");
-        world.test.discard().await;
-    }
-}
+use crate::world::{QUICK, World, bodies, publish, shop};
 
 #[tokio::test]
 async fn a_quiet_stream_says_where_it_stands_and_moves_on_over_others_events() {

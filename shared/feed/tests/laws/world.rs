@@ -1,5 +1,6 @@
 //! A database with a feed, writers that publish to it and what they know to be true.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -28,11 +29,26 @@ pub const QUICK: Options = Options {
 impl World {
     pub async fn each() -> Vec<Self> {
         let all = TestDb::each(migrations, dossier_feed::append).await;
-        let world = |test: TestDb| Self {
-            feed: Feed::open(test.db.clone(), QUICK),
-            test,
-        };
-        all.into_iter().map(world).collect()
+        all.into_iter().map(Self::of).collect()
+    }
+
+    pub async fn sqlite() -> Self {
+        Self::of(TestDb::sqlite(migrations, dossier_feed::append).await)
+    }
+
+    /// `None` where PostgreSQL is left out.
+    pub async fn postgres() -> Option<Self> {
+        if std::env::var("DOSSIER_TEST_BACKENDS").as_deref() == Ok("sqlite") {
+            return None;
+        }
+        Some(Self::of(
+            TestDb::postgres(migrations, dossier_feed::append).await,
+        ))
+    }
+
+    fn of(test: TestDb) -> Self {
+        let feed = Feed::open(test.db.clone(), QUICK);
+        Self { test, feed }
     }
 
     pub fn db(&self) -> Db {
@@ -138,6 +154,23 @@ impl Dice {
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         (z ^ (z >> 31)) % sides
     }
+}
+
+/// How much a harness does: `short`, or what `cargo xtask soak` asks for.
+pub fn cycles(short: u64) -> u64 {
+    asked("DOSSIER_SOAK_CYCLES").unwrap_or(short)
+}
+
+/// The choices of a harness, with the command that repeats them.
+pub fn dice(harness: &str) -> Arc<Dice> {
+    let seed = asked("DOSSIER_SOAK_SEED").unwrap_or_else(|| Uuid::new_v4().as_u64_pair().0);
+    println!("seed {seed}: repeat with `cargo xtask soak {harness} --seed {seed}`");
+    Arc::new(Dice::new(seed))
+}
+
+fn asked(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok()?;
+    Some(text.parse().expect("a number"))
 }
 
 pub fn migrations() -> Vec<Box<dyn MigrationTrait>> {
