@@ -1,6 +1,7 @@
 //! The database of one service.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use dossier_kernel::{Clock, Ctx, Error, Reason, Result, TenantId};
@@ -41,6 +42,7 @@ enum Writing {
     Sqlite {
         queue: Queue,
         conn: DatabaseConnection,
+        broken: Arc<AtomicBool>,
     },
     /// Straight to the pool.
     Postgres { before_commit: BeforeCommit },
@@ -57,8 +59,14 @@ impl Db {
                 let opened = sqlite::open(&options).await?;
                 let conn = opened.writer;
                 let (writer, queue) = Writer::new(conn.clone(), before_commit, committed.clone());
+                let broken = writer.broken();
                 tasks.push(tokio::spawn(writer.run(stopped)));
-                (opened.reader, Writing::Sqlite { queue, conn })
+                let writing = Writing::Sqlite {
+                    queue,
+                    conn,
+                    broken,
+                };
+                (opened.reader, writing)
             }
             Backend::Postgres => (
                 postgres::open(&options).await?,
@@ -82,6 +90,36 @@ impl Db {
         match &self.0.writing {
             Writing::Sqlite { .. } => Backend::Sqlite,
             Writing::Postgres { .. } => Backend::Postgres,
+        }
+    }
+
+    /// True once the disk failed or the writer died: reads are answered, writes are refused until
+    /// the next start. On PostgreSQL every write is tried, so it is never true.
+    pub fn is_read_only(&self) -> bool {
+        match &self.0.writing {
+            Writing::Sqlite { queue, broken, .. } => {
+                broken.load(Ordering::Relaxed) || (queue.is_closed() && !self.is_stopping())
+            }
+            Writing::Postgres { .. } => false,
+        }
+    }
+
+    fn is_stopping(&self) -> bool {
+        *self.0.stop.borrow()
+    }
+
+    /// Why work got no answer.
+    fn unanswered(&self) -> Error {
+        if self.is_stopping() {
+            return Error::unavailable("The database is closed; the service is stopping.");
+        }
+        match self.backend() {
+            Backend::Sqlite => Error::unavailable(
+                "The writer ended and the service is read-only; it must be restarted.",
+            ),
+            Backend::Postgres => {
+                Error::unavailable("The work was cut off; retry with the same request id.")
+            }
         }
     }
 
@@ -109,7 +147,7 @@ impl Db {
         match &self.0.writing {
             Writing::Sqlite { queue, .. } => {
                 let sent = queue.send(Box::new(job) as Box<dyn Job>);
-                within(ctx, sent).await?.map_err(|_| closed())?;
+                within(ctx, sent).await?.map_err(|_| self.unanswered())?;
             }
             Writing::Postgres { before_commit } => {
                 let pool = self.0.reader.clone();
@@ -124,7 +162,7 @@ impl Db {
                 ));
             }
         }
-        answer.await.map_err(|_| closed())?
+        answer.await.map_err(|_| self.unanswered())?
     }
 
     /// As [`Db::write`], but at most once per tenant and `request_id`, for at least 7 days: a call
@@ -260,8 +298,4 @@ async fn within<T>(ctx: &Ctx, future: impl Future<Output = T>) -> Result<T> {
                 )
             }),
     }
-}
-
-fn closed() -> Error {
-    Error::unavailable("The database is closed; the service is stopping.")
 }

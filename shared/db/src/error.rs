@@ -150,6 +150,8 @@ fn postgres_meaning(code: &str) -> Meaning {
     match code {
         "40001" | "40P01" | "55P03" | "57014" | "53300" => Meaning::Busy,
         "53100" => Meaning::Full,
+        // Read-only: a standby, or by its administrator's order.
+        "25006" => Meaning::Away,
         _ if code.starts_with("08") || code.starts_with("57P") => Meaning::Away,
         _ => Meaning::Other,
     }
@@ -168,6 +170,7 @@ mod tests {
         assert_eq!(sqlite_meaning("1"), Meaning::Other);
         assert_eq!(postgres_meaning("40P01"), Meaning::Busy);
         assert_eq!(postgres_meaning("57P01"), Meaning::Away);
+        assert_eq!(postgres_meaning("25006"), Meaning::Away);
         assert_eq!(postgres_meaning("23503"), Meaning::Other);
     }
 

@@ -11,6 +11,8 @@
 
 use std::collections::VecDeque;
 use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use sea_orm::{
@@ -44,7 +46,7 @@ pub(crate) struct Writer {
     /// How many wrote together last time: what is worth waiting for now.
     company: usize,
     /// The disk failed; what it holds is unknown until the file is opened again.
-    broken: bool,
+    broken: Arc<AtomicBool>,
 }
 
 impl Writer {
@@ -61,10 +63,15 @@ impl Writer {
                 before_commit,
                 committed,
                 company: 1,
-                broken: false,
+                broken: Arc::default(),
             },
             queue,
         )
+    }
+
+    /// True once the disk failed.
+    pub(crate) fn broken(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.broken)
     }
 
     /// Runs until every [`Queue`] is dropped or `stop` says so; what waits then is still done.
@@ -109,7 +116,7 @@ impl Writer {
     }
 
     async fn settle(&mut self, mut waiting: VecDeque<Box<dyn Job>>) {
-        if self.broken {
+        if self.broken.load(Ordering::Relaxed) {
             let failure = CommitFailure::from(Error::unavailable(
                 "The disk failed and the service is read-only; it must be restarted.",
             ));
@@ -119,7 +126,7 @@ impl Writer {
             return;
         }
         // More than one transaction where deadlines do not let all share one.
-        while !waiting.is_empty() && !self.broken {
+        while !waiting.is_empty() {
             self.settle_some(&mut waiting).await;
         }
     }
@@ -243,8 +250,8 @@ impl Writer {
     }
 
     fn failure(&mut self, cause: DbErr) -> CommitFailure {
-        self.broken |= crate::error::is_broken(&cause);
-        if self.broken {
+        if crate::error::is_broken(&cause) {
+            self.broken.store(true, Ordering::Relaxed);
             tracing::error!("the disk failed; nothing is written until a restart");
         }
         error(cause).into()

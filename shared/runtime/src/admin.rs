@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use dossier_db::Db;
 use dossier_rpc::Health;
 use dossier_telemetry::Metrics;
 use serde::Serialize;
@@ -19,13 +20,33 @@ pub(crate) struct Admin {
     pub health: Health,
     pub services: Vec<&'static str>,
     pub jobs: Box<dyn Fn() -> Vec<JobHealth> + Send + Sync>,
+    /// By service, in the order of `services`.
+    pub databases: Vec<Db>,
 }
+
+impl Admin {
+    /// Services whose database refuses writes until a restart.
+    fn read_only(&self) -> Vec<&'static str> {
+        let both = self.services.iter().zip(&self.databases);
+        both.filter(|(_, db)| db.is_read_only())
+            .map(|(service, _)| *service)
+            .collect()
+    }
+}
+
+const READ_ONLY: &str = "dossier_database_read_only";
+const READ_ONLY_HEAD: &str = "\
+# HELP dossier_database_read_only 1 once the disk failed: writes are refused until a restart.
+# TYPE dossier_database_read_only gauge
+";
 
 /// What /readyz answers, with 200 when ready and 503 when not.
 #[derive(Serialize)]
 struct Readiness {
     ready: bool,
     services: Vec<&'static str>,
+    /// Services whose disk failed: they answer reads and must be restarted.
+    read_only: Vec<&'static str>,
     /// Background work that is failing right now; the services answer nevertheless.
     failing_jobs: Vec<JobHealth>,
 }
@@ -45,8 +66,14 @@ pub(crate) async fn serve(admin: Admin, listener: TcpListener, stop: Cancellatio
     }
 }
 
-async fn metrics() -> Response {
-    let text = dossier_telemetry::metrics().render();
+async fn metrics(State(admin): State<Arc<Admin>>) -> Response {
+    let mut text = dossier_telemetry::metrics().render();
+    text += READ_ONLY_HEAD;
+    let read_only = admin.read_only();
+    for service in &admin.services {
+        let value = u8::from(read_only.contains(service));
+        text += &format!("{READ_ONLY}{{service=\"{service}\"}} {value}\n");
+    }
     ([(header::CONTENT_TYPE, Metrics::CONTENT_TYPE)], text).into_response()
 }
 
@@ -56,6 +83,7 @@ async fn readiness(State(admin): State<Arc<Admin>>) -> Response {
     let readiness = Readiness {
         ready,
         services: admin.services.clone(),
+        read_only: admin.read_only(),
         failing_jobs: (admin.jobs)().into_iter().filter(failing).collect(),
     };
     let status = if ready {

@@ -10,6 +10,8 @@ use dossier_cache::Cache;
 use dossier_db::Db;
 use dossier_kernel::{Clock, Error, Reason, Result, Role, TenantId};
 use dossier_rpc::{Channel, Drain, Edge, Local, Part, Server, ServingStatus, TokenSource};
+use dossier_vault::Vault;
+use dossier_vault::rotation::Rotator;
 use futures::future::{join_all, try_join_all};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -19,9 +21,10 @@ use crate::admin::{self, Admin};
 use crate::config::{Config, SERVICES};
 use crate::ground::{self, Ground};
 use crate::jobs::Jobs;
+use crate::key_service::{self, Keyring};
 use crate::keys::Keys;
 use crate::lock::Lock;
-use crate::recipe::{Deps, Peers, Recipe};
+use crate::recipe::{Deps, Job, Peers, Recipe};
 
 /// How long jobs may take to return after the streams they follow have ended.
 const JOBS_BOUND: Duration = Duration::from_secs(2);
@@ -61,14 +64,17 @@ pub async fn start(config: Config, recipes: Vec<Recipe>) -> Result<Running> {
         Some(url) => Cache::redis(url).await?,
         None => Cache::memory(config.cache_bytes_max),
     };
-    let open = |recipe: &Recipe| Ground::open(&config, *recipe, keys.root.clone());
+    let open = |recipe: &Recipe| Ground::open(&config, *recipe, keys.roots.clone());
     let grounds = try_join_all(recipes.iter().map(open)).await?;
     let databases: Vec<Db> = grounds.iter().map(|ground| ground.db.clone()).collect();
 
     let edge = edge(&config, &recipes, &keys)?;
     let local = Local::new();
-    let mut parts = Vec::new();
-    let mut jobs = Vec::new();
+    let mut parts = vec![Part {
+        services: &[key_service::NAME],
+        routes: key_service::routes(Keyring(keyring(&grounds))),
+    }];
+    let mut jobs = vec![rotation(&grounds, &edge.stop)];
     for ground in grounds {
         let Ground {
             recipe,
@@ -108,6 +114,7 @@ pub async fn start(config: Config, recipes: Vec<Recipe>) -> Result<Running> {
             health: health.clone(),
             services,
             jobs: Box::new(jobs.health()),
+            databases: databases.clone(),
         };
         tokio::spawn(admin::serve(admin, listener, stop))
     });
@@ -267,11 +274,35 @@ fn address(listener: &TcpListener) -> Result<SocketAddr> {
     listener.local_addr().map_err(Error::internal)
 }
 
+fn keyring(grounds: &[Ground]) -> Vec<(&'static str, Vault)> {
+    grounds
+        .iter()
+        .map(|ground| (ground.recipe.name, ground.vault.clone()))
+        .collect()
+}
+
+/// Moves the key rotations of all services on.
+fn rotation(grounds: &[Ground], stop: &CancellationToken) -> Job {
+    let rotators: Vec<Rotator> = grounds
+        .iter()
+        .map(|ground| Rotator::new(ground.vault.clone(), ground.recipe.sealed))
+        .collect();
+    let stop = stop.clone();
+    Job::new("vault.rotate-keys", move || {
+        let (rotators, stop) = (rotators.clone(), stop.clone());
+        async move {
+            try_join_all(rotators.iter().map(|rotator| rotator.run(&stop))).await?;
+            Ok(())
+        }
+    })
+}
+
 fn edge(config: &Config, recipes: &[Recipe], keys: &Keys) -> Result<Edge> {
     let services: Vec<_> = recipes
         .iter()
         .flat_map(|recipe| recipe.grpc_services)
         .copied()
+        .chain([key_service::NAME])
         .collect();
     let rules = Rules::from_descriptors(dossier_proto::DESCRIPTORS, &services)?;
     let access = match &config.policies_file {
@@ -281,6 +312,9 @@ fn edge(config: &Config, recipes: &[Recipe], keys: &Keys) -> Result<Edge> {
     let mut edge = Edge::new(Arc::new(keys.verifier()), Arc::new(rules), access);
     edge.reflection = config.reflection;
     edge.origins.clone_from(&config.web_origins);
+    edge.limits.calls_max = config.calls_max;
+    edge.limits.connections_max = config.connections_max;
+    edge.limits.peer_connections_max = config.peer_connections_max;
     if config.admits_anonymous() {
         edge.anonymous = Some((TenantId::embedded_default(), Role::Admin));
     }

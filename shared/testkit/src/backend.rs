@@ -88,6 +88,11 @@ impl Stores {
 }
 
 impl Stores {
+    /// What a statement answers on the suite's database, unaligned and without headings.
+    pub fn ask(&self, statement: &str) -> anyhow::Result<String> {
+        ask(&self.database_url, statement)
+    }
+
     /// Everything Redis holds, uncompressed, of this suite and of those that run beside it.
     pub fn dump_cache(&self, file: &Path) -> anyhow::Result<()> {
         let redis = || {
@@ -136,6 +141,14 @@ fn psql(server: &str, statement: &str) -> anyhow::Result<()> {
     ]);
     succeed(&mut psql)?;
     Ok(())
+}
+
+/// What a statement answers on this database, unaligned and without headings.
+pub(crate) fn ask(url: &str, statement: &str) -> anyhow::Result<String> {
+    let mut psql = Command::new("psql");
+    psql.args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align"]);
+    psql.args(["--set", "ON_ERROR_STOP=1", "--command", statement, url]);
+    Ok(String::from_utf8(succeed(&mut psql)?)?.trim().to_owned())
 }
 
 /// Runs a program that comes with PostgreSQL or Redis, and answers what it printed.

@@ -5,21 +5,26 @@ pub mod build;
 mod caller;
 pub mod canary;
 mod clients;
+mod cluster;
 mod contract;
 mod dice;
+pub mod disk;
 pub mod example;
 mod process;
 mod refusal;
+mod soak;
 mod suite;
 
 pub use backend::Backend;
 pub use caller::{Answer, Caller};
 pub use clients::{Bearer, Clients, Wire, cursor_of};
+pub use cluster::Cluster;
 pub use contract::Rpc;
 pub use dice::Dice;
 pub use example::{Example, Scene};
 pub use process::{Process, program};
 pub use refusal::Refusal;
+pub use soak::Soak;
 pub use suite::{Plan, Shape, Suite};
 
 /// Makes two tests of each async function that takes a [`Suite`], one for each backend family.

@@ -20,6 +20,7 @@ use uuid::Uuid;
 use crate::backend::{Backend, Stores};
 use crate::caller::Caller;
 use crate::clients::Clients;
+use crate::cluster::Cluster;
 use crate::process::{Process, program};
 
 const SERVICES: [&str; 4] = ["profile", "interaction", "segmentation", "feedback"];
@@ -52,6 +53,7 @@ pub struct Suite {
     processes: Vec<Process>,
     programs: Vec<Program>,
     stores: Option<Stores>,
+    environment: Vec<(String, String)>,
     dir: TempDir,
 }
 
@@ -74,27 +76,39 @@ impl Suite {
     }
 
     pub async fn start_as(plan: Plan) -> anyhow::Result<Self> {
+        let mut suite = Self::prepare(plan, None)?;
+        suite.start_again().await?;
+        Ok(suite)
+    }
+
+    /// Everything but the start: [`Self::start_again`] does that. With a cluster, the suite keeps its
+    /// data there and not on the server of the test run.
+    pub fn prepare(plan: Plan, cluster: Option<&Cluster>) -> anyhow::Result<Self> {
         let dir = tempfile::Builder::new()
             .prefix("dossier-suite-")
             .tempdir()?;
-        let stores = Stores::create(plan.backend)?;
+        let stores = Stores::create(plan.backend, cluster)?;
         let signing = make_keys(dir.path())?;
         let programs = write_programs(plan, dir.path(), stores.as_ref())?;
         if stores.is_some() {
             migrate(&programs[0], dir.path())?;
         }
         let tenant = TenantId::parse(&format!("test-{}", Uuid::new_v4().simple()))?;
-        let mut suite = Self {
+        Ok(Self {
             plan,
             tenant,
             signing,
             processes: Vec::new(),
             programs,
             stores,
+            environment: Vec::new(),
             dir,
-        };
-        suite.start_again().await?;
-        Ok(suite)
+        })
+    }
+
+    /// What later starts find in their environment besides what this process has.
+    pub fn set_environment(&mut self, environment: Vec<(String, String)>) {
+        self.environment = environment;
     }
 
     /// Starts what [`Self::kill`] or [`Self::terminate`] ended, on the same data and ports, and
@@ -111,6 +125,7 @@ impl Suite {
             let mut command = Command::new(&program.path);
             command
                 .args(&program.arguments)
+                .envs(self.environment.iter().map(|(name, value)| (name, value)))
                 .current_dir(self.dir.path());
             self.processes
                 .push(Process::spawn(&mut command, &program.log)?);
@@ -171,6 +186,23 @@ impl Suite {
         })
     }
 
+    /// Everything its processes printed.
+    pub fn log(&self) -> anyhow::Result<String> {
+        let logs = self
+            .programs
+            .iter()
+            .map(|program| std::fs::read(&program.log));
+        let all: Vec<_> = logs.collect::<Result<_, _>>()?;
+        Ok(String::from_utf8_lossy(&all.concat()).into_owned())
+    }
+
+    /// An error with the end of the log where a process has ended.
+    pub fn check_running(&mut self) -> anyhow::Result<()> {
+        self.processes
+            .iter_mut()
+            .try_for_each(Process::check_running)
+    }
+
     /// Process ids, in the order of [`Self::addresses`].
     pub fn process_ids(&self) -> Vec<u32> {
         self.processes.iter().map(Process::id).collect()
@@ -179,6 +211,11 @@ impl Suite {
     /// Where SQLite files, keys and logs are.
     pub fn dir(&self) -> &Path {
         self.dir.path()
+    }
+
+    /// Ends the suite and leaves its directory behind, for a look.
+    pub fn keep(self) -> PathBuf {
+        self.dir.keep()
     }
 
     /// Writes what PostgreSQL and Redis hold into the suite's directory, to be searched there;
@@ -191,17 +228,22 @@ impl Suite {
         stores.dump_cache(&self.dir().join("redis.rdb"))
     }
 
+    /// What a statement answers on the suite's own PostgreSQL database, unaligned.
+    pub fn sql(&self, statement: &str) -> anyhow::Result<String> {
+        let stores = self
+            .stores
+            .as_ref()
+            .context("the suite is not on PostgreSQL")?;
+        stores.ask(statement)
+    }
+
     /// A token of a person with these roles in this tenant.
     pub fn token(&self, roles: &[Role], tenant: &TenantId) -> anyhow::Result<String> {
-        let grant = Grant {
-            tenant: tenant.clone(),
-            principal: Principal {
-                kind: PrincipalKind::Person,
-                id: "tester".to_owned(),
-            },
-            roles: roles.to_vec(),
-            ttl: TOKEN_TTL,
+        let principal = Principal {
+            kind: PrincipalKind::Person,
+            id: "tester".to_owned(),
         };
+        let grant = Grant::new(tenant.clone(), principal, roles.to_vec(), TOKEN_TTL);
         Ok(self.signing.mint(grant)?)
     }
 

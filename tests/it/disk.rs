@@ -1,0 +1,271 @@
+//! A disk that fails and one that is full, under the running suite; a PostgreSQL that is full of
+//! connections or read-only.
+//!
+//! Whatever happens, nothing is acknowledged that is not kept, reads are served, and the answers
+//! say what is the matter.
+
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail, ensure};
+use dossier_testkit::disk::{Fault, Shim};
+use dossier_testkit::{Backend, Clients, Cluster, Dice, Plan, Shape, Soak, Suite};
+use futures::future::join_all;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tonic::{Code, Status};
+
+use crate::book::{self, Book, Outcome};
+
+const SERVICES: [&str; 4] = ["profile", "interaction", "segmentation", "feedback"];
+/// One cycle is a full disk and then a failing one.
+const CYCLES: u64 = 2;
+const WHILE: std::ops::Range<u64> = 100..300;
+const HEAL_TIMEOUT: Duration = Duration::from_secs(20);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sqlite() -> anyhow::Result<()> {
+    let mut soak = Soak::begin("disk", Backend::SqliteMemory, CYCLES)?;
+    run(&mut soak).await.with_context(|| soak.again())
+}
+
+async fn run(soak: &mut Soak) -> anyhow::Result<()> {
+    let dice = &mut soak.dice;
+    let mut suite = Suite::prepare(plan(Backend::SqliteMemory), None)?;
+    let orders = suite.dir().join("orders");
+    let shim = Shim::on(&suite.dir().join("data"))?.failing_by(&orders)?;
+    let admin = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
+    let mut environment = shim.environment();
+    environment.push(("DOSSIER_ADMIN_LISTEN".to_owned(), admin.clone()));
+    suite.set_environment(environment);
+    suite.start_again().await?;
+    let mut book = Book::open(&suite.clients()?, dice, None).await?;
+    for cycle in 0..soak.cycles {
+        full(&suite, &shim, &mut book, dice)
+            .await
+            .with_context(|| format!("full, {cycle}"))?;
+        broken(&mut suite, &shim, &mut book, dice, &admin)
+            .await
+            .with_context(|| format!("failing, {cycle}"))?;
+    }
+    eprintln!(
+        "{} full and failing disks, {} changes acknowledged: 0 lost",
+        soak.cycles,
+        book.acknowledged_count()
+    );
+    Ok(())
+}
+
+/// RESOURCE_EXHAUSTED while it lasts, reads go on, and writes come back by themselves.
+async fn full(suite: &Suite, shim: &Shim, book: &mut Book, dice: &mut Dice) -> anyhow::Result<()> {
+    let clients = suite.clients()?;
+    write(book, &clients, dice).await?;
+    shim.set(Fault::Full)?;
+    let outcome = write(book, &clients, dice).await?;
+    for (service, status) in each(&outcome)? {
+        let expected = status.code() == Code::ResourceExhausted;
+        ensure!(expected, "{service} says {status:?} of a full disk");
+    }
+    book.compare(&clients, book::NOW)
+        .await
+        .context("reads while the disk is full")?;
+    shim.clear(Fault::Full)?;
+    book.repeat(&clients).await.context("space returned")?;
+    book.compare(&clients, book::NOW).await?;
+    book.settle(&clients).await
+}
+
+/// After the first failed sync nothing is acknowledged until the next start, reads go on, and the
+/// operators' port tells.
+async fn broken(
+    suite: &mut Suite,
+    shim: &Shim,
+    book: &mut Book,
+    dice: &mut Dice,
+    admin: &str,
+) -> anyhow::Result<()> {
+    let clients = suite.clients()?;
+    write(book, &clients, dice).await?;
+    ensure!(
+        read_only(admin).await?.is_empty(),
+        "read-only before anything failed"
+    );
+    shim.set(Fault::SyncFails)?;
+    // What was synced just before may still be on its way.
+    write(book, &clients, dice).await?;
+    let outcome = write(book, &clients, dice).await?;
+    ensure!(
+        outcome.acknowledged_count() == 0,
+        "acknowledged without a sync: {outcome:?}"
+    );
+    each(&outcome)?;
+    shim.clear(Fault::SyncFails)?;
+    let outcome = write(book, &clients, dice).await?;
+    ensure!(
+        outcome.acknowledged_count() == 0,
+        "acknowledged after a failed sync: {outcome:?}"
+    );
+    for (service, status) in each(&outcome)? {
+        let expected = status.code() == Code::Unavailable;
+        ensure!(expected, "{service} says {status:?} after a failed sync");
+    }
+    book.compare(&clients, book::NOW)
+        .await
+        .context("reads after the disk failed")?;
+    let told = read_only(admin).await?;
+    ensure!(told == SERVICES, "read-only are only {told:?}");
+    suite.kill()?;
+    suite.start_again().await?;
+    let clients = suite.clients()?;
+    book.repeat(&clients).await?;
+    book.compare(&clients, book::NOW).await?;
+    book.count(&clients).await?;
+    book.settle(&clients).await?;
+    ensure!(
+        read_only(admin).await?.is_empty(),
+        "read-only after a new start"
+    );
+    Ok(())
+}
+
+/// What /readyz and /metrics say of databases that refuse writes; both must agree.
+async fn read_only(admin: &str) -> anyhow::Result<Vec<String>> {
+    let ready = get(admin, "/readyz").await?;
+    let body = ready.split_once("\r\n\r\n").context("a body")?.1;
+    let body: serde_json::Value = serde_json::from_str(body)?;
+    let names = body["read_only"].as_array().context("a list of services")?;
+    let names: Vec<_> = names
+        .iter()
+        .filter_map(|name| name.as_str())
+        .map(str::to_owned)
+        .collect();
+    let metrics = get(admin, "/metrics").await?;
+    for service in SERVICES {
+        let value = u8::from(names.iter().any(|name| name == service));
+        let line = format!("dossier_database_read_only{{service=\"{service}\"}} {value}");
+        ensure!(metrics.contains(&line), "the metrics lack `{line}`");
+    }
+    Ok(names)
+}
+
+/// What the operators' port answers, heads and all.
+async fn get(admin: &str, path: &str) -> anyhow::Result<String> {
+    let mut stream = TcpStream::connect(admin).await?;
+    stream
+        .write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes())
+        .await?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await?;
+    Ok(answer)
+}
+
+/// More callers than the server has connections, then a server that is read-only for a while.
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres() -> anyhow::Result<()> {
+    if !Backend::PostgresRedis.is_wanted() {
+        return Ok(());
+    }
+    let mut soak = Soak::begin("disk", Backend::PostgresRedis, CYCLES)?;
+    let dice = &mut soak.dice;
+    // The four services want ten each.
+    let cluster = Cluster::start(&["max_connections=16"]).await?;
+    let mut suite = Suite::prepare(plan(Backend::PostgresRedis), Some(&cluster))?;
+    suite.start_again().await?;
+    let clients = suite.clients()?;
+    let mut book = Book::open(&clients, dice, None).await?;
+    for _ in 0..soak.cycles {
+        let crowd = (0..64).map(|_| crowd(&clients));
+        let (answers, outcome) = book.write(&clients, join_all(crowd)).await?;
+        for status in answers
+            .into_iter()
+            .flatten()
+            .chain(outcome.troubles.into_values().flatten())
+        {
+            ensure!(
+                status.code() == Code::Unavailable,
+                "out of connections: {status:?}"
+            );
+        }
+        book.repeat(&clients)
+            .await
+            .context("connections are free again")?;
+        cluster.execute("ALTER SYSTEM SET default_transaction_read_only = on")?;
+        cluster.execute("SELECT pg_reload_conf()")?;
+        let outcome = until_refused(&mut book, &clients, dice).await?;
+        for (service, status) in each(&outcome)? {
+            let expected = status.code() == Code::Unavailable;
+            ensure!(expected, "{service} says {status:?} of a read-only server");
+        }
+        book.compare(&clients, book::NOW)
+            .await
+            .context("reads while it is read-only")?;
+        cluster.execute("SET default_transaction_read_only = off; ALTER SYSTEM RESET default_transaction_read_only")?;
+        cluster.execute("SELECT pg_reload_conf()")?;
+        book.repeat(&clients).await.context("writes again")?;
+        book.compare(&clients, book::NOW).await?;
+        book.count(&clients).await?;
+        book.settle(&clients).await?;
+    }
+    book::check_schemas(&suite)?;
+    drop(suite);
+    Ok(())
+}
+
+/// A few reads, one after the other; what went wrong.
+async fn crowd(clients: &Clients) -> Vec<Status> {
+    let mut clients = clients.clone();
+    let mut troubles = Vec::new();
+    for _ in 0..4 {
+        let request = dossier_proto::profile::v1::ListCustomersRequest::default();
+        troubles.extend(clients.customers.list_customers(request).await.err());
+    }
+    troubles
+}
+
+/// Writes until every service has refused at last; sessions hear of a setting one after the other.
+async fn until_refused(
+    book: &mut Book,
+    clients: &Clients,
+    dice: &mut Dice,
+) -> anyhow::Result<Outcome> {
+    let begun = Instant::now();
+    while begun.elapsed() < HEAL_TIMEOUT {
+        let outcome = write(book, clients, dice).await?;
+        if outcome.acknowledged_count() == 0 {
+            return Ok(outcome);
+        }
+    }
+    bail!("writes are acknowledged on a read-only server")
+}
+
+async fn write(book: &mut Book, clients: &Clients, dice: &mut Dice) -> anyhow::Result<Outcome> {
+    // The time is how much is tried.
+    let enough = tokio::time::sleep(Duration::from_millis(dice.within(WHILE)));
+    Ok(book.write(clients, enough).await?.1)
+}
+
+/// Every service's troubles; there must be some.
+fn each(outcome: &Outcome) -> anyhow::Result<Vec<(&'static str, &Status)>> {
+    let mut all = Vec::new();
+    for service in SERVICES {
+        let troubles = outcome
+            .troubles
+            .get(service)
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        ensure!(
+            !troubles.is_empty(),
+            "{service} refused nothing: {outcome:?}"
+        );
+        all.extend(troubles.iter().map(|status| (service, status)));
+    }
+    Ok(all)
+}
+
+const fn plan(backend: Backend) -> Plan {
+    Plan {
+        backend,
+        shape: Shape::OneProcess,
+        log_level: "warn",
+    }
+}

@@ -1,0 +1,188 @@
+//! The process ends between any two steps of write → feed → commit → acknowledge → consume.
+//!
+//! Each cycle starts the suite with one place armed, writes until the place is passed for the n-th
+//! time, ends the process where that has not, starts again and compares with the book: nothing
+//! acknowledged is lost, what is asked again happens once, and segmentation's state is what a rebuild
+//! from the feeds makes.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail, ensure};
+use dossier_testkit::{Backend, Clients, Dice, Plan, Shape, Soak, Suite};
+
+use crate::book::{self, Book};
+
+const PLACES: [&str; 11] = [
+    "db::before_begin",
+    "db::after_job",
+    "feed::before_append",
+    "feed::after_append",
+    "db::before_commit",
+    "db::after_commit",
+    "db::before_answer",
+    "consumer::before_apply",
+    "consumer::between",
+    "consumer::after_apply",
+    "consumer::after_commit",
+];
+/// `return` aborts: nothing is unwound and nothing is closed.
+const ENDS: [&str; 2] = ["panic", "return"];
+/// Every place once with either end.
+const CYCLES_SQLITE: u64 = 22;
+const CYCLES_POSTGRES: u64 = 11;
+/// A place is passed so often before the process ends there.
+const PASSED: std::ops::Range<u64> = 0..60;
+const PASS_TIMEOUT: Duration = Duration::from_secs(20);
+/// What a process may do after a panic.
+const AFTERMATH: Duration = Duration::from_millis(30);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sqlite() -> anyhow::Result<()> {
+    soak(Backend::SqliteMemory, CYCLES_SQLITE).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres() -> anyhow::Result<()> {
+    soak(Backend::PostgresRedis, CYCLES_POSTGRES).await
+}
+
+/// A writer that answers without having committed.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_acknowledgement_without_a_commit_is_noticed() -> anyhow::Result<()> {
+    let noticed = notices("db::forget_commit=100*off->1*return").await?;
+    ensure!(
+        noticed.contains("lost") || noticed.contains("refused"),
+        "{noticed}"
+    );
+    Ok(())
+}
+
+/// A consumer that applies events without moving its cursor, so that they are applied again.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_applied_twice_is_noticed() -> anyhow::Result<()> {
+    let noticed = notices("consumer::forget_cursor=3*off->1*return").await?;
+    ensure!(
+        noticed.contains("rebuilt") || noticed.contains("counts"),
+        "{noticed}"
+    );
+    Ok(())
+}
+
+/// What the harness says of a suite with this bug.
+async fn notices(bug: &str) -> anyhow::Result<String> {
+    let mut dice = Dice::random();
+    let mut suite = Suite::prepare(plan(Backend::SqliteMemory), None)?;
+    arm(&mut suite, bug);
+    suite.start_again().await?;
+    let mut book = Book::open(&suite.clients()?, &mut dice, None).await?;
+    let clients = suite.clients()?;
+    let enough = tokio::time::sleep(Duration::from_secs(1));
+    let noticed = match book.write(&clients, enough).await {
+        Err(noticed) => Err(noticed),
+        Ok(_) => {
+            suite.kill()?;
+            suite.set_environment(Vec::new());
+            suite.start_again().await?;
+            compare(&mut book, &suite.clients()?).await
+        }
+    };
+    let noticed = noticed.err().context("not noticed")?;
+    eprintln!("noticed: {noticed:#}");
+    Ok(format!("{noticed:#}"))
+}
+
+async fn soak(backend: Backend, cycles: u64) -> anyhow::Result<()> {
+    if !backend.is_wanted() {
+        return Ok(());
+    }
+    let mut soak = Soak::begin("failpoints", backend, cycles)?;
+    run(backend, &mut soak).await.with_context(|| soak.again())
+}
+
+async fn run(backend: Backend, soak: &mut Soak) -> anyhow::Result<()> {
+    let dice = &mut soak.dice;
+    let mut suite = Suite::start_as(plan(backend)).await?;
+    let mut book = Book::open(&suite.clients()?, dice, None).await?;
+    let shift = dice.within(0..2);
+    for cycle in 0..soak.cycles {
+        let place = PLACES[usize::try_from(cycle)? % PLACES.len()];
+        // The other end in the next round.
+        let round = cycle / PLACES.len() as u64 + cycle + shift;
+        let end = ENDS[usize::try_from(round % 2)?];
+        let count = dice.within(PASSED);
+        let armed = format!("{place}={count}*off->1*{end}");
+        cycle_once(&mut suite, &mut book, &armed, place)
+            .await
+            .with_context(|| format!("in cycle {cycle}, with FAILPOINTS={armed}"))?;
+    }
+    book.compare(&suite.clients()?, book::NOW).await?;
+    book.count(&suite.clients()?).await?;
+    eprintln!(
+        "{} ends between two steps, {} changes acknowledged: 0 lost, 0 doubled, state as rebuilt",
+        soak.cycles,
+        book.acknowledged_count()
+    );
+    Ok(())
+}
+
+async fn cycle_once(
+    suite: &mut Suite,
+    book: &mut Book,
+    armed: &str,
+    place: &str,
+) -> anyhow::Result<()> {
+    suite.kill()?;
+    let before = suite.log()?.len();
+    arm(suite, armed);
+    suite.start_again().await?;
+    let clients = suite.clients()?;
+    let passed = passed(suite, place, before);
+    book.write(&clients, passed).await?.0?;
+    // A process that aborted is gone already.
+    let _ = suite.kill();
+    suite.set_environment(Vec::new());
+    suite.start_again().await?;
+    let clients = suite.clients()?;
+    book.repeat(&clients).await?;
+    book.compare_new(&clients).await?;
+    book.settle(&clients).await
+}
+
+/// Waits until the process has panicked there or is gone.
+async fn passed(suite: &mut Suite, place: &str, before: usize) -> anyhow::Result<()> {
+    let begun = Instant::now();
+    while begun.elapsed() < PASS_TIMEOUT {
+        if suite.check_running().is_err() {
+            return Ok(());
+        }
+        if suite.log()?[before..].contains(&format!("failpoint {place} panic")) {
+            // The process goes on, and what it acknowledges now counts too.
+            tokio::time::sleep(AFTERMATH).await;
+            return Ok(());
+        }
+        // Looking at the log costs the suite time.
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    bail!(
+        "{place} was not passed: were the programs built with `--features dossier-db/failpoints`?"
+    )
+}
+
+async fn compare(book: &mut Book, clients: &Clients) -> anyhow::Result<()> {
+    book.repeat(clients).await?;
+    book.compare(clients, book::NOW).await?;
+    book.count(clients).await?;
+    book.settle(clients).await
+}
+
+fn arm(suite: &mut Suite, failpoints: &str) {
+    suite.set_environment(vec![("FAILPOINTS".to_owned(), failpoints.to_owned())]);
+}
+
+const fn plan(backend: Backend) -> Plan {
+    Plan {
+        backend,
+        shape: Shape::OneProcess,
+        log_level: "warn",
+    }
+}
