@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::{Buf as _, BufMut as _, Bytes};
-use prost_reflect::{DynamicMessage, ReflectMessage as _};
+use prost_reflect::DynamicMessage;
 use tonic::client::Grpc;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::codegen::http::uri::PathAndQuery;
@@ -24,7 +24,7 @@ pub struct Caller {
     wires: [Wire; 4],
 }
 
-/// What a call came to: the header and every message, as they came.
+/// What a call came to: its metadata, from before and after, and every message as it came.
 #[derive(Clone, Debug)]
 pub struct Answer {
     pub metadata: MetadataMap,
@@ -66,12 +66,19 @@ impl Caller {
     ) -> Result<Answer, Status> {
         request.set_timeout(TIMEOUT);
         let answer = self.open(rpc, request).await?;
-        let (metadata, mut stream) = answer;
+        let (mut metadata, mut stream) = answer;
         let mut messages = Vec::new();
-        while let Some(message) = stream.message().await? {
-            let done = is_heartbeat(rpc, &message);
+        loop {
+            let Some(message) = stream.message().await? else {
+                let trailers = stream.trailers().await?;
+                let mut all = metadata.into_headers();
+                all.extend(trailers.unwrap_or_default().into_headers());
+                metadata = MetadataMap::from_headers(all);
+                break;
+            };
+            let caught_up = is_heartbeat(rpc, &message);
             messages.push(message);
-            if done {
+            if caught_up {
                 break;
             }
         }
@@ -109,7 +116,7 @@ impl Answer {
         Ok(DynamicMessage::decode(rpc.answer(), bytes)?)
     }
 
-    /// The header `dossier-cursor`: where the change lies; empty when there was none.
+    /// `dossier-cursor`: where the change lies; empty when there was none.
     pub fn cursor(&self) -> &str {
         let cursor = self.metadata.get("dossier-cursor");
         cursor
@@ -122,10 +129,8 @@ fn is_heartbeat(rpc: &Rpc, message: &Bytes) -> bool {
     let Some(field) = rpc.answer().get_field_by_name("heartbeat") else {
         return false;
     };
-    DynamicMessage::decode(rpc.answer(), message.clone()).is_ok_and(|message| {
-        debug_assert_eq!(message.descriptor(), rpc.answer());
-        message.has_field(&field)
-    })
+    DynamicMessage::decode(rpc.answer(), message.clone())
+        .is_ok_and(|message| message.has_field(&field))
 }
 
 /// Messages as the bytes they are.

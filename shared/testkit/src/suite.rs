@@ -64,6 +64,17 @@ struct Program {
     port: u16,
 }
 
+impl Program {
+    fn spawn(&self, environment: &[(String, String)], dir: &Path) -> anyhow::Result<Process> {
+        let mut command = Command::new(&self.path);
+        command
+            .args(&self.arguments)
+            .envs(environment.iter().map(|(name, value)| (name, value)))
+            .current_dir(dir);
+        Process::spawn(&mut command, &self.log)
+    }
+}
+
 impl Suite {
     /// All four services in one process.
     pub async fn start(backend: Backend) -> anyhow::Result<Self> {
@@ -122,13 +133,8 @@ impl Suite {
     pub fn spawn_again(&mut self) -> anyhow::Result<()> {
         self.processes.clear();
         for program in &self.programs {
-            let mut command = Command::new(&program.path);
-            command
-                .args(&program.arguments)
-                .envs(self.environment.iter().map(|(name, value)| (name, value)))
-                .current_dir(self.dir.path());
-            self.processes
-                .push(Process::spawn(&mut command, &program.log)?);
+            let process = program.spawn(&self.environment, self.dir.path())?;
+            self.processes.push(process);
         }
         Ok(())
     }
@@ -235,6 +241,37 @@ impl Suite {
             .as_ref()
             .context("the suite is not on PostgreSQL")?;
         stores.ask(statement)
+    }
+
+    /// As [`Self::sql`], with every tenant's rows.
+    pub fn sql_as_admin(&self, statement: &str) -> anyhow::Result<String> {
+        let stores = self
+            .stores
+            .as_ref()
+            .context("the suite is not on PostgreSQL")?;
+        crate::backend::ask(&stores.admin_url, statement)
+    }
+
+    /// kill -9 of one process, by its place in [`Self::addresses`].
+    pub fn kill_one(&mut self, place: usize) -> anyhow::Result<()> {
+        self.processes
+            .get_mut(place)
+            .context("there is no such process")?
+            .kill()
+    }
+
+    /// Starts what [`Self::kill_one`] ended, and waits until it serves.
+    pub async fn start_one_again(&mut self, place: usize) -> anyhow::Result<()> {
+        let program = self
+            .programs
+            .get(place)
+            .context("there is no such program")?;
+        let process = self
+            .processes
+            .get_mut(place)
+            .context("there is no such process")?;
+        *process = program.spawn(&self.environment, self.dir.path())?;
+        self.wait_until_serving().await
     }
 
     /// A token of a person with these roles in this tenant.
