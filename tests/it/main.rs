@@ -9,8 +9,10 @@ mod examples;
 #[cfg(feature = "failpoints")]
 mod failpoints;
 mod foreign_clients;
+mod fuzz;
 mod idempotency;
 mod journey;
 mod power;
 mod refusals;
+mod tenancy;
 mod tidy;

@@ -5,18 +5,21 @@ use std::process::Command;
 
 use crate::command::run;
 use crate::tools;
-use crate::workspace::Workspace;
+use crate::workspace::{FAILPOINTS, Workspace};
 
 /// The contract that clients were built against; `buf breaking` compares with it.
 const BASELINE: &str = "proto/baseline.binpb";
 
-const CLIPPY: &str = "clippy --locked --workspace --all-targets -- -D warnings";
+const CLIPPY: &str = "clippy --locked --workspace --all-targets --all-features -- -D warnings";
 
 /// The rules are in `deny.toml`.
 const DENY: &str = "--locked check --hide-inclusion-graph bans licenses sources";
 
 /// The whole workspace, so that dependencies keep the features that `cargo xtask test` builds.
-const TIDY: &str = "test --locked --quiet --workspace --test it tidy";
+const TIDY: [&str; 2] = [
+    "test --locked --quiet --workspace --test it --features",
+    "tidy",
+];
 
 pub fn run_all() -> anyhow::Result<()> {
     let workspace = Workspace::find()?;
@@ -27,7 +30,9 @@ pub fn run_all() -> anyhow::Result<()> {
     let deny = tools::cargo_deny(&workspace)?;
     run(in_root(&workspace, &deny).args(DENY.split(' ')))?;
     run(workspace.cargo().args(CLIPPY.split(' ')))?;
-    run(workspace.cargo().args(TIDY.split(' ')))
+    let [test, names] = TIDY;
+    let mut tidy = workspace.cargo();
+    run(tidy.args(test.split(' ')).args([FAILPOINTS, names]))
 }
 
 pub fn accept_contract() -> anyhow::Result<()> {

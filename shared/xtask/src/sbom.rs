@@ -210,7 +210,9 @@ mod tests {
                 license.is_some_and(|text| !text.is_empty() && !text.contains('/')),
                 format!("license of {reference}"),
             );
-            let ours = one["name"].as_str().is_some_and(|n| n.starts_with("dossier"));
+            let ours = one["name"]
+                .as_str()
+                .is_some_and(|n| n.starts_with("dossier"));
             let hash = one["hashes"][0]["content"].as_str().unwrap_or_default();
             let hex = hash.len() == 64 && hash.bytes().all(|b| b.is_ascii_hexdigit());
             check(ours || hex, format!("hash of {reference}"));
@@ -249,8 +251,14 @@ mod tests {
         type Plant = fn(&mut Value);
         let plants: [(Plant, &str); 4] = [
             (|bom| bom["specVersion"] = "1.4".into(), "specVersion"),
-            (|bom| bom["components"][0]["licenses"] = json!([]), "license"),
-            (|bom| bom["components"][1]["bom-ref"] = json!("x"), "edge to"),
+            (
+                |bom| bom["components"][0]["licenses"] = json!([]),
+                "license",
+            ),
+            (
+                |bom| bom["components"][1]["bom-ref"] = json!("x"),
+                "edge to",
+            ),
             (
                 |bom| bom["components"][2] = bom["components"][3].clone(),
                 "twice",
@@ -260,7 +268,10 @@ mod tests {
             let mut bom = whole.clone();
             plant(&mut bom);
             let found = problems(&bom);
-            assert!(found.iter().any(|one| one.contains(word)), "{word}: {found:?}");
+            assert!(
+                found.iter().any(|one| one.contains(word)),
+                "{word}: {found:?}"
+            );
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::backends::Backends;
 use crate::command::run;
-use crate::workspace::Workspace;
+use crate::workspace::{FAILPOINTS, Workspace};
 
 #[derive(clap::Args)]
 pub struct Options {
@@ -40,17 +40,72 @@ struct Harness {
     /// Whether there are a test `sqlite` and a test `postgres` in the module; else the module is
     /// the test.
     backends: bool,
+    /// Whether it needs programs that can be told where to end; the others run what is shipped.
+    failpoints: bool,
 }
 
-const HARNESSES: &[Harness] = &[Harness {
-    name: "kill9",
-    about: "kills the serving process while it ingests and compares with the acknowledgements",
-    package: "dossier-tests",
-    target: "it",
-    module: "crash",
-    cycles: 2_000,
-    backends: true,
-}];
+const HARNESSES: &[Harness] = &[
+    Harness {
+        name: "kill9",
+        about: "kills service and database server while all services write, and compares",
+        package: "dossier-tests",
+        target: "it",
+        module: "crash",
+        cycles: 2_000,
+        backends: true,
+        failpoints: false,
+    },
+    Harness {
+        name: "power",
+        about: "cuts the power in recorded runs on SQLite; unsynced writes are dropped or torn",
+        package: "dossier-tests",
+        target: "it",
+        module: "power::sqlite",
+        cycles: 500,
+        backends: false,
+        failpoints: false,
+    },
+    Harness {
+        name: "disk",
+        about: "fills and breaks the disk; on PostgreSQL connections run out, writes are refused",
+        package: "dossier-tests",
+        target: "it",
+        module: "disk",
+        cycles: 50,
+        backends: true,
+        failpoints: false,
+    },
+    Harness {
+        name: "failpoints",
+        about: "ends the process between any two steps of write, feed, commit, answer, consume",
+        package: "dossier-tests",
+        target: "it",
+        module: "failpoints",
+        cycles: 440,
+        backends: true,
+        failpoints: true,
+    },
+    Harness {
+        name: "fuzz",
+        about: "sends spoilt requests to every RPC; each is refused, in time and by its reason",
+        package: "dossier-tests",
+        target: "it",
+        module: "fuzz",
+        cycles: 400,
+        backends: true,
+        failpoints: false,
+    },
+    Harness {
+        name: "rules",
+        about: "compares the two evaluators, SQL and memory, on random rules",
+        package: "dossier-filter",
+        target: "laws",
+        module: "agreement",
+        cycles: 100_000,
+        backends: true,
+        failpoints: false,
+    },
+];
 
 pub fn run_harness(options: &Options) -> anyhow::Result<()> {
     let named = HARNESSES.iter().find(|one| one.name == options.harness);
@@ -62,9 +117,12 @@ pub fn run_harness(options: &Options) -> anyhow::Result<()> {
         return Ok(());
     };
     let workspace = Workspace::find()?;
-    run(workspace
-        .cargo()
-        .args(["build", "--locked", "--release", "--workspace", "--bins"]))?;
+    let mut build = workspace.cargo();
+    build.args(["build", "--locked", "--release", "--workspace", "--bins"]);
+    if harness.failpoints {
+        build.args(["--features", FAILPOINTS]);
+    }
+    run(&mut build)?;
     let mut test = workspace.cargo();
     test.args([
         "test",
@@ -73,6 +131,9 @@ pub fn run_harness(options: &Options) -> anyhow::Result<()> {
         "--package",
         harness.package,
     ]);
+    if harness.failpoints {
+        test.args(["--features", "failpoints"]);
+    }
     test.args(["--test", harness.target, "--", "--exact", "--nocapture"]);
     let cycles = options.cycles.unwrap_or(harness.cycles);
     test.env("DOSSIER_SOAK_CYCLES", cycles.to_string());

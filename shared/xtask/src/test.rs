@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::backends::Backends;
 use crate::command::{run, succeeds};
 use crate::tools;
-use crate::workspace::Workspace;
+use crate::workspace::{FAILPOINTS, Workspace};
 
 #[derive(clap::Args)]
 pub struct Options {
@@ -22,7 +22,7 @@ pub fn run_all(options: &Options) -> anyhow::Result<()> {
     let backends = Backends::start()?;
     let mut tests = prepared(&workspace, &backends)?;
     tests
-        .args(["--locked", "--workspace"])
+        .args(["--locked", "--workspace", "--features", FAILPOINTS])
         .args(&options.arguments);
     run(&mut tests)
 }
@@ -31,7 +31,8 @@ pub fn run_all(options: &Options) -> anyhow::Result<()> {
 fn build(workspace: &Workspace) -> anyhow::Result<()> {
     run(workspace
         .cargo()
-        .args("build --locked --workspace --all-targets".split(' ')))
+        .args("build --locked --workspace --all-targets --features".split(' '))
+        .arg(FAILPOINTS))
 }
 
 /// The test runner with everything the tests ask the environment for.

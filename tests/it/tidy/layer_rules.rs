@@ -237,6 +237,57 @@ pub const RULES: &[Rule] = &[
         fine: &[("shared/new/Cargo.toml", "[lints]\nworkspace = true\n")],
     },
     Rule {
+        name: "failpoints-are-asked-for",
+        reason: "A program that can be told to lose what it acknowledges must never be shipped.",
+        cure: "Call `dossier_db::failpoint`; leave its feature to `cargo xtask test` and `soak`.",
+        holds_in: |source| {
+            let home = ["shared/db/src/failpoint.rs", "shared/db/Cargo.toml"];
+            let asks = source.is_in(&["shared/xtask/", "tests/"]);
+            (source.is_rust() || source.is_manifest()) && !asks && !home.contains(&&*source.path)
+        },
+        find: |source| {
+            if source.is_manifest() {
+                return find_words(&source.text, &["failpoints", "fail.workspace"]);
+            }
+            // Conditions are strings, and strings are not code.
+            let conditions = source.text.lines().enumerate();
+            let conditions =
+                conditions.filter(|(_, line)| line.contains("feature = \"failpoints\""));
+            let what = "a condition on the feature".to_owned();
+            let mut findings = find_words(&source.code, &["fail::", "fail_point!"]);
+            findings.extend(conditions.map(|(index, _)| Finding {
+                line: index + 1,
+                what: what.clone(),
+            }));
+            findings
+        },
+        planted: &[
+            (
+                "services/dossier/Cargo.toml",
+                "[dependencies]\ndossier-db = { workspace = true, features = [\"failpoints\"] }\n",
+            ),
+            (
+                "shared/feed/Cargo.toml",
+                "[features]\ndefault = [\"dossier-db/failpoints\"]\n",
+            ),
+            ("shared/feed/src/a.rs", "fail::fail_point!(\"a\");"),
+            (
+                "shared/feed/src/a.rs",
+                "#[cfg(feature = \"failpoints\")]\nfn f() {}",
+            ),
+        ],
+        fine: &[
+            (
+                "shared/feed/src/a.rs",
+                "failpoint::pass(\"feed::before_append\");",
+            ),
+            (
+                "shared/db/Cargo.toml",
+                "[features]\nfailpoints = [\"dep:fail\"]\n",
+            ),
+        ],
+    },
+    Rule {
         name: "packages-are-named-after-folders",
         reason: "Who reads a path must know the crate and the other way round.",
         cure: "Name the package `dossier-<folder>`.",
