@@ -70,13 +70,13 @@ pub(crate) async fn raise(conn: &impl ConnectionTrait) -> std::result::Result<()
     let policy = "tenant_id = current_setting(''dossier.tenant'', true) \
                   OR current_setting(''dossier.tenant'', true) = ''*''";
     let sql = format!(
-        "DO $wall$ DECLARE t record; p record; BEGIN FOR t IN {GAPS} LOOP \
+        "DO $wall$ DECLARE gap record; extra record; BEGIN FOR gap IN {GAPS} LOOP \
          EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', \
-         t.name); \
-         FOR p IN SELECT polname FROM pg_policy WHERE polrelid = t.oid LOOP \
-         EXECUTE format('DROP POLICY %I ON %I', p.polname, t.name); END LOOP; \
+         gap.name); \
+         FOR extra IN SELECT polname FROM pg_policy WHERE polrelid = gap.oid LOOP \
+         EXECUTE format('DROP POLICY %I ON %I', extra.polname, gap.name); END LOOP; \
          EXECUTE format('CREATE POLICY tenant ON %I USING ({policy}) WITH CHECK ({policy})', \
-         t.name); END LOOP; END $wall$"
+         gap.name); END LOOP; END $wall$"
     );
     conn.execute_unprepared(&sql).await.map(|_| ())
 }

@@ -298,7 +298,8 @@ async fn connections_that_the_server_cuts_cost_a_retry_and_lose_nothing() {
             let sql = "SELECT pg_terminate_backend(a.pid) FROM pg_stat_activity a \
                        JOIN pg_stat_activity me ON me.pid = pg_backend_pid() \
                        AND a.application_name = me.application_name AND a.pid <> me.pid";
-            let cut = other.reader_of(&TenantId::all()).execute_unprepared(sql);
+            let everyone = other.reader_of(&TenantId::all());
+            let cut = everyone.execute_unprepared(sql);
             let (answers, _) = tokio::join!(writes, cut);
             for (word, answer) in all.into_iter().zip(answers) {
                 match answer {

@@ -1,17 +1,24 @@
 //! Evaluator and SQL give the same answer, on both databases.
+//!
+//! `cargo xtask soak rules` does it for longer, and again from a seed.
+
+use std::str::FromStr;
 
 use dossier_filter::{Filter, MAX_DEPTH};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
-use proptest::test_runner::{Config, TestRunner};
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection};
 use sea_query::{Order, Query};
 use tokio::runtime::Runtime;
+use uuid::Uuid;
 
 use crate::fixture::{Fixture, Record};
 use crate::random::{record, shape};
 
 const ROWS: i64 = 200;
+/// Rules of a test run.
+const RULES: u32 = 2_000;
 const TABLES: [&str; 2] = [
     "CREATE TEMPORARY TABLE record (id bigint PRIMARY KEY, name text, tier text, kind text, \
      orders bigint, amount bigint, active boolean, seen bigint, birth integer, owner uuid, \
@@ -56,6 +63,15 @@ impl Bench {
             db
         });
         Self { runtime, db, rows }
+    }
+
+    /// Where the two disagree about a filter, what each says.
+    fn compare(&self, filter: &Filter) -> Result<(), (Vec<i64>, Vec<i64>)> {
+        let (selected, evaluated) = (self.selected(filter), self.evaluated(filter));
+        match selected == evaluated {
+            true => Ok(()),
+            false => Err((selected, evaluated)),
+        }
     }
 
     fn selected(&self, filter: &Filter) -> Vec<i64> {
@@ -134,26 +150,42 @@ async fn insert(db: &DatabaseConnection, row: Record) {
     }
 }
 
-fn agree_on(url: &str) {
-    let bench = Bench::start(url);
-    let mut runner = TestRunner::new(Config {
+fn asked<T: FromStr>(name: &str) -> Option<T> {
+    let text = std::env::var(name).ok()?;
+    Some(text.parse().ok().expect("a number"))
+}
+
+/// Random rules from the seed that the environment names, or from one that nobody chose.
+fn runner() -> (TestRunner, u32, u64) {
+    let cases = asked("DOSSIER_SOAK_CYCLES").unwrap_or(RULES);
+    let seed = asked("DOSSIER_SOAK_SEED").unwrap_or_else(|| Uuid::new_v4().as_u64_pair().0);
+    let config = Config {
         failure_persistence: None,
+        cases,
         ..Config::default()
-    });
+    };
+    let bytes = [seed.to_le_bytes(); 4].concat();
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+    (TestRunner::new_with_rng(config, rng), cases, seed)
+}
+
+fn agree_on(backend: &str, url: &str) {
+    let bench = Bench::start(url);
+    let (mut runner, cases, seed) = runner();
+    let again =
+        format!("cargo xtask soak rules --backend {backend} --cycles {cases} --seed {seed}");
+    eprintln!("this run again: {again}");
     let compare = |shape: crate::random::Shape| {
         let text = shape.text(0);
         let filter = Filter::parse(&text, &Fixture).expect("the generator writes valid filters");
-        prop_assert_eq!(
-            bench.selected(&filter),
-            bench.evaluated(&filter),
-            "{}",
-            filter
-        );
+        let compared = bench.compare(&filter);
+        prop_assert_eq!(compared, Ok(()), "{}", filter);
         Ok(())
     };
-    runner
-        .run(&shape(), compare)
-        .expect("evaluator and SQL agree");
+    if let Err(failed) = runner.run(&shape(), compare) {
+        panic!("evaluator and SQL disagree: {failed}\nagain by `{again}`");
+    }
+    eprintln!("{cases} rules on {ROWS} rows: both evaluators agree");
 
     // The largest filters run too: databases bound the depth of an expression.
     let wide = vec!["NOT orders = 1"; 400].join(" AND ");
@@ -164,17 +196,29 @@ fn agree_on(url: &str) {
     );
     for text in [String::new(), wide, deep] {
         let filter = Filter::parse(&text, &Fixture).expect("within the limits");
-        assert_eq!(bench.selected(&filter), bench.evaluated(&filter));
+        assert_eq!(bench.compare(&filter), Ok(()));
     }
 }
 
+/// A comparison that cannot fail proves nothing.
 #[test]
-fn evaluator_and_sqlite_agree() {
-    agree_on("sqlite::memory:");
+fn a_row_that_only_one_of_them_keeps_is_noticed() {
+    let mut bench = Bench::start("sqlite::memory:");
+    let filter = Filter::parse("orders = 1", &Fixture).expect("valid");
+    bench.compare(&filter).expect("they agree");
+    let changed = bench.rows.iter_mut().find(|row| row.orders == Some(1));
+    changed.expect("a row with one order").orders = Some(2);
+    let (selected, evaluated) = bench.compare(&filter).expect_err("noticed");
+    assert_eq!(selected.len(), evaluated.len() + 1);
 }
 
 #[test]
-fn evaluator_and_postgres_agree() {
+fn sqlite() {
+    agree_on("sqlite", "sqlite::memory:");
+}
+
+#[test]
+fn postgres() {
     if std::env::var("DOSSIER_TEST_BACKENDS").is_ok_and(|backends| backends == "sqlite") {
         return;
     }
@@ -182,5 +226,5 @@ fn evaluator_and_postgres_agree() {
         "set DOSSIER_TEST_POSTGRES_URL, run `cargo xtask test`, or set \
          DOSSIER_TEST_BACKENDS=sqlite to leave PostgreSQL out",
     );
-    agree_on(&url);
+    agree_on("postgres", &url);
 }

@@ -21,6 +21,8 @@ fn sql(text: &str) -> [String; 2] {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+
     #[test]
     fn filters_of_one_shape_have_one_sql_text(shape in shape()) {
         prop_assert_eq!(sql(&shape.text(0)), sql(&shape.text(1)));
