@@ -73,9 +73,17 @@ impl<'a> Insert<'a> {
     fn sql(&self, backend: DbBackend, rows: usize) -> String {
         let width = self.columns.len();
         let mut sql = String::with_capacity(64 + width * 16 + rows * width * 5);
+        let (insert, otherwise) = match (self.skip_conflicts, backend) {
+            (false, _) => ("INSERT", ""),
+            // ON CONFLICT DO NOTHING leaves other constraints free to abort the statement, so that
+            // SQLite keeps a copy of every page it touches. This skips those rows as well, which the
+            // count of inserted ones shows.
+            (true, DbBackend::Sqlite) => ("INSERT OR IGNORE", ""),
+            (true, _) => ("INSERT", " ON CONFLICT DO NOTHING"),
+        };
         let _ = write!(
             sql,
-            "INSERT INTO \"{}\" (\"{}\") VALUES ",
+            "{insert} INTO \"{}\" (\"{}\") VALUES ",
             self.table,
             self.columns.join("\", \"")
         );
@@ -94,9 +102,7 @@ impl<'a> Insert<'a> {
             }
             sql.push(')');
         }
-        if self.skip_conflicts {
-            sql.push_str(" ON CONFLICT DO NOTHING");
-        }
+        sql.push_str(otherwise);
         sql
     }
 }

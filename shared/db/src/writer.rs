@@ -197,6 +197,10 @@ impl Writer {
                     commit_by.hold(job.deadline());
                     done.push((job, tx.changes_since(before)));
                 }
+                refused if !savepoint.set => {
+                    job.answer(refused.map(|_| Vec::new()));
+                    return give_back(tx).await;
+                }
                 refused => {
                     tx.unstage_after(before);
                     let undone = savepoint.undo(tx.conn()).await;
@@ -211,12 +215,10 @@ impl Writer {
             .release(tx.conn())
             .await
             .map_err(|e| self.failure(e))?;
-        let (txn, staged) = tx.into_parts();
         if done.is_empty() {
-            // Nothing to lose: where it fails, the connection is given up.
-            let _ = txn.rollback().await;
-            return Ok(Vec::new());
+            return give_back(tx).await;
         }
+        let (txn, staged) = tx.into_parts();
         let positions = match staged.is_empty() {
             true => Vec::new(),
             false => (self.before_commit)(&txn, Backend::Sqlite, &staged).await?,
@@ -258,6 +260,13 @@ impl Writer {
     }
 }
 
+/// Ends a transaction that has nothing to lose: where that fails, the connection is given up.
+async fn give_back(tx: Tx) -> Result<Vec<Position>, CommitFailure> {
+    let (txn, _) = tx.into_parts();
+    let _ = txn.rollback().await;
+    Ok(Vec::new())
+}
+
 /// One savepoint, moved from job to job with as few statements as possible.
 #[derive(Default)]
 struct Savepoint {
@@ -269,7 +278,9 @@ impl Savepoint {
     /// Everything up to here stays whatever the next job does.
     async fn set<C: ConnectionTrait>(&mut self, conn: &C) -> Result<(), DbErr> {
         match (self.set, self.kept) {
-            (false, _) => run(conn, "SAVEPOINT job").await?,
+            // The first job: nothing is there yet that would have to stay.
+            (false, false) => return Ok(()),
+            (false, true) => run(conn, "SAVEPOINT job").await?,
             (true, true) => run(conn, "RELEASE job; SAVEPOINT job").await?,
             // Rolled back to, it is still there.
             (true, false) => {}
