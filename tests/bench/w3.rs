@@ -8,7 +8,7 @@ use anyhow::{Context as _, ensure};
 use dossier_proto::interaction::v1::IngestInteractionsRequest;
 use dossier_proto::interaction::v1::ingest_result::Outcome;
 use dossier_proto::profile::v1::CreateCustomerRequest;
-use dossier_testkit::{Backend, Clients, Suite, build};
+use dossier_testkit::{Backend, Clients, Plan, Shape, Suite, build};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags, params_from_iter};
 use tokio_stream::wrappers::ReceiverStream;
@@ -19,42 +19,81 @@ const EVENTS: u64 = 20_000;
 const CUSTOMERS: usize = 200;
 const TABLE: &str = "interaction";
 const RATIO_MIN: f64 = 0.35;
+/// Its place among the processes of a suite.
+const SEGMENTATION: usize = 2;
 
+/// The bar is held against the services that take part in recording. What the followers then make of
+/// the events, on the same two cores at the same time, is measured beside it.
 pub async fn measure(pairs: u32) -> anyhow::Result<()> {
-    let suite = Suite::start(Backend::SqliteMemory).await?;
-    let mut clients = suite.clients()?;
-    let mut customers = Vec::new();
-    for number in 0..CUSTOMERS {
-        let person = build::person("Somebody", &number.to_string());
-        let request = CreateCustomerRequest {
-            customer: Some(person),
-            ..Default::default()
-        };
-        customers.push(
-            clients
-                .customers
-                .create_customer(request)
-                .await?
-                .into_inner()
-                .name,
-        );
-    }
-    let database = find_database(suite.dir())?;
-
     println!("W3 IngestInteractions, one stream, {EVENTS} events, every acknowledgement on disk");
-    let mut ratios = Series::new();
+    let alone = Stage::set(Shape::FourProcesses).await?;
+    let whole = Stage::set(Shape::OneProcess).await?;
+    let (mut ratios, mut followed) = (Series::new(), Series::new());
     for pair in 1..=pairs {
-        let ours = ingest(&clients, &customers, pair).await?;
-        let raw = insert_raw(&database, &suite.dir().join(format!("raw-{pair}.db")))?;
+        let ours = alone.ingest(pair).await?;
+        let raw = alone.insert_raw(pair)?;
+        let all = whole.ingest(pair).await?;
         ratios.push(ours / raw);
-        println!("  {pair}: SQLite alone {raw:.0} rows/s, suite {ours:.0} events/s");
+        followed.push(all / raw);
+        println!(
+            "  {pair}: SQLite alone {raw:.0} rows/s, suite {ours:.0} events/s, \
+             with segmentation in the same process {all:.0} events/s"
+        );
     }
     println!(
         "  ratio {}, bar >= {RATIO_MIN}: {}",
         ratios.shown(3),
         verdict(ratios.median() >= RATIO_MIN)
     );
+    println!("  ratio with segmentation following {}", followed.shown(3));
     Ok(())
+}
+
+/// A suite with customers who buy.
+struct Stage {
+    suite: Suite,
+    clients: Clients,
+    customers: Vec<String>,
+}
+
+impl Stage {
+    /// In four processes, segmentation is stopped: nobody follows.
+    async fn set(shape: Shape) -> anyhow::Result<Self> {
+        let mut suite = Suite::start_as(Plan {
+            backend: Backend::SqliteMemory,
+            shape,
+            log_level: "info",
+        })
+        .await?;
+        if shape == Shape::FourProcesses {
+            suite.kill_one(SEGMENTATION)?;
+        }
+        let mut clients = suite.clients()?;
+        let mut customers = Vec::new();
+        for number in 0..CUSTOMERS {
+            let person = build::person("Somebody", &number.to_string());
+            let request = CreateCustomerRequest {
+                customer: Some(person),
+                ..Default::default()
+            };
+            let created = clients.customers.create_customer(request).await?;
+            customers.push(created.into_inner().name);
+        }
+        Ok(Self {
+            suite,
+            clients,
+            customers,
+        })
+    }
+
+    async fn ingest(&self, pair: u32) -> anyhow::Result<f64> {
+        ingest(&self.clients, &self.customers, pair).await
+    }
+
+    fn insert_raw(&self, pair: u32) -> anyhow::Result<f64> {
+        let database = find_database(self.suite.dir())?;
+        insert_raw(&database, &self.suite.dir().join(format!("raw-{pair}.db")))
+    }
 }
 
 /// Events a second, from the first sent to the last acknowledged.
