@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use dossier_db::{Db, Tx, error};
 use dossier_feed::{Consumer, Cursor, Delivery, Feed, Item};
-use dossier_kernel::{Error, Reason, Result, TenantId, Timestamp};
+use dossier_kernel::{Ctx, Error, Reason, Result, TenantId, Timestamp};
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use futures::{FutureExt, StreamExt};
@@ -202,9 +202,12 @@ async fn a_consumer_that_fell_behind_the_floor_says_so_and_begins_anew_after_a_r
         assert!(consumer.progress().borrow().last_error.is_some());
 
         let reset = consumer.clone();
+        let everyone = Ctx::service("laws", TenantId::all());
         world
             .db()
-            .write(&ctx(), |tx| Box::pin(async move { reset.reset(tx).await }))
+            .write(&everyone, |tx| {
+                Box::pin(async move { reset.reset(tx).await })
+            })
             .await
             .expect("resets");
         publish(&world.db(), "a", vec![(Uuid::now_v7(), "100".into())])

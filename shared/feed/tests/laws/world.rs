@@ -102,8 +102,9 @@ pub async fn publish_or(
     fail: bool,
 ) -> Result<Vec<Position>> {
     let tenant = shop(tenant);
+    let ctx = Ctx::service("laws", tenant.clone());
     let done = db
-        .write(&ctx(), move |tx| {
+        .write(&ctx, move |tx| {
             Box::pin(async move {
                 for (subject, body) in changes {
                     let body = body.into_bytes();
