@@ -1,5 +1,6 @@
 //! Tests across services on both backend families, and of the tree itself.
 
+mod access_matrix;
 mod book;
 mod canaries;
 mod crash;
