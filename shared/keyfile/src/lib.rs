@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+mod weakness;
+
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -7,6 +9,8 @@ use std::path::Path;
 
 use dossier_kernel::{Error, Reason, Result};
 use zeroize::Zeroizing;
+
+pub use weakness::{DEMO_KEY, weakness};
 
 /// Larger files are no key files: refused before they are read into memory.
 pub const SIZE_BYTES_MAX: u64 = 16 * 1024;

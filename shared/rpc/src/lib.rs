@@ -1,7 +1,9 @@
 #![doc = include_str!("../README.md")]
 
 mod channel;
+mod conduct;
 mod configured;
+mod connections;
 mod edge;
 mod foreign;
 mod google;
@@ -14,6 +16,7 @@ mod serve;
 mod server;
 mod status;
 mod timeout;
+mod tls;
 
 pub use channel::{Channel, Local, Peer, TokenSource};
 pub use edge::{BULK_MESSAGE_BYTES_MAX, Drain, Edge, Limits};
@@ -23,6 +26,7 @@ pub use method::MethodsError;
 pub use request::{CURSOR, ctx, stop, with_cursor};
 pub use server::{AssemblyError, Part, Server};
 pub use status::{DETAILS_BYTES_MAX, DOMAIN, VIOLATIONS_MAX, error_from_status, status};
+pub use tls::{ClientTls, ClientTlsFiles, Tls, TlsConnection, TlsFiles, TlsListener, service_uri};
 
 /// Named by [`configured!`].
 #[doc(hidden)]

@@ -1,6 +1,7 @@
 //! What the layers leave with a request for its handler, and what a handler leaves with its answer.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use dossier_kernel::{Ctx, Error};
 use tokio_util::sync::CancellationToken;
@@ -43,6 +44,10 @@ pub fn with_cursor<T>(response: T, cursor: Option<String>) -> Response<T> {
 /// The address at the other end of the socket. Absent for calls inside the process.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PeerAddress(pub SocketAddr);
+
+/// The service that the certificate at the other end names.
+#[derive(Clone, Debug)]
+pub(crate) struct PeerService(pub Arc<str>);
 
 #[derive(Clone, Debug)]
 pub(crate) struct Stop(pub CancellationToken);

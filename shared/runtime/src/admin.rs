@@ -1,5 +1,8 @@
-//! The operators' port: metrics, readiness, liveness. Plain HTTP, no personal data.
+//! The operators' port: metrics, readiness, liveness. No personal data, no token. Plain HTTP on
+//! loopback; elsewhere over TLS with the certificate of the suite, where it has one.
 
+use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
@@ -7,8 +10,9 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::serve::Listener;
 use dossier_db::Db;
-use dossier_rpc::Health;
+use dossier_rpc::{Health, Tls, TlsConnection, TlsListener};
 use dossier_telemetry::Metrics;
 use serde::Serialize;
 use tokio::net::TcpListener;
@@ -52,17 +56,50 @@ struct Readiness {
 }
 
 /// Serves until `stop`.
-pub(crate) async fn serve(admin: Admin, listener: TcpListener, stop: CancellationToken) {
+pub(crate) async fn serve(
+    admin: Admin,
+    listener: TcpListener,
+    tls: Option<Tls>,
+    stop: CancellationToken,
+) {
     let router = Router::new()
         .route("/metrics", get(metrics))
         .route("/readyz", get(readiness))
         .route("/livez", get(|| async { "alive\n" }))
         .with_state(Arc::new(admin));
-    let served = axum::serve(listener, router)
-        .with_graceful_shutdown(stop.cancelled_owned())
-        .await;
+    let stopped = stop.cancelled_owned();
+    let served = match tls {
+        None => {
+            axum::serve(listener, router)
+                .with_graceful_shutdown(stopped)
+                .await
+        }
+        Some(tls) => match tls.listen(listener) {
+            Ok(listener) => {
+                axum::serve(Secured(listener), router)
+                    .with_graceful_shutdown(stopped)
+                    .await
+            }
+            Err(error) => Err(error),
+        },
+    };
     if let Err(error) = served {
         tracing::warn!(%error, "the operators' port is closed");
+    }
+}
+
+struct Secured(TlsListener);
+
+impl Listener for Secured {
+    type Io = TlsConnection;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (TlsConnection, SocketAddr) {
+        self.0.accept().await
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        Ok(self.0.local_addr())
     }
 }
 

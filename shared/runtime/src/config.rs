@@ -1,9 +1,15 @@
 //! How a process is configured. The manual is `dossier.default.toml`, which is also the defaults.
 
+mod address;
+pub(crate) mod production;
+mod transport;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use dossier_access::Issuer;
 use dossier_kernel::{Error, Result, Violation};
 use dossier_telemetry::LogFormat;
 use figment::Figment;
@@ -24,8 +30,10 @@ const FILE: &str = "dossier.toml";
 const ENV_PREFIX: &str = "DOSSIER_";
 
 /// The first words of the variables that are read. Others that begin alike are not ours.
-const KEYS: [&str; 20] = [
+const KEYS: &[&str] = &[
+    "profile",
     "listen",
+    "plaintext",
     "admin_listen",
     "reflection",
     "web_origins",
@@ -35,11 +43,24 @@ const KEYS: [&str; 20] = [
     "auto_migrate",
     "redis_url",
     "cache_bytes_max",
+    "feed_retention_days",
+    "calls_max",
+    "connections_max",
+    "peer_connections_max",
     "only",
     "root_key_file",
+    "old_root_key_files",
+    "key_life_secs",
     "signing_key_file",
     "policies_file",
     "anonymous_loopback",
+    "issuers",
+    "tls_cert_file",
+    "tls_key_file",
+    "tls_client_ca_file",
+    "peer_ca_file",
+    "peer_cert_file",
+    "peer_key_file",
     "log_format",
     "log_level",
     "otlp_endpoint",
@@ -51,7 +72,9 @@ const KEYS: [&str; 20] = [
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
+    pub profile: Profile,
     pub listen: SocketAddr,
+    pub plaintext: bool,
     #[serde(default, deserialize_with = "unless_empty")]
     pub admin_listen: Option<SocketAddr>,
     pub reflection: bool,
@@ -65,21 +88,51 @@ pub struct Config {
     #[serde(default, deserialize_with = "unless_empty")]
     pub redis_url: Option<String>,
     pub cache_bytes_max: u64,
+    pub feed_retention_days: u64,
+    pub calls_max: usize,
+    pub connections_max: usize,
+    pub peer_connections_max: usize,
     #[serde(deserialize_with = "words")]
     pub only: Vec<String>,
     #[serde(default, deserialize_with = "unless_empty")]
     pub root_key_file: Option<PathBuf>,
+    #[serde(deserialize_with = "paths")]
+    pub old_root_key_files: Vec<PathBuf>,
+    pub key_life_secs: u64,
     #[serde(default, deserialize_with = "unless_empty")]
     pub signing_key_file: Option<PathBuf>,
     #[serde(default, deserialize_with = "unless_empty")]
     pub policies_file: Option<PathBuf>,
     pub anonymous_loopback: bool,
+    #[serde(default)]
+    pub issuers: Vec<Issuer>,
+    #[serde(default, deserialize_with = "unless_empty")]
+    pub tls_cert_file: Option<PathBuf>,
+    #[serde(default, deserialize_with = "unless_empty")]
+    pub tls_key_file: Option<PathBuf>,
+    #[serde(default, deserialize_with = "unless_empty")]
+    pub tls_client_ca_file: Option<PathBuf>,
+    #[serde(default, deserialize_with = "unless_empty")]
+    pub peer_ca_file: Option<PathBuf>,
+    #[serde(default, deserialize_with = "unless_empty")]
+    pub peer_cert_file: Option<PathBuf>,
+    #[serde(default, deserialize_with = "unless_empty")]
+    pub peer_key_file: Option<PathBuf>,
     pub log_format: LogFormat,
     pub log_level: LogLevel,
     #[serde(default, deserialize_with = "unless_empty")]
     pub otlp_endpoint: Option<String>,
     pub drain_secs_max: u64,
     pub peers: BTreeMap<String, String>,
+}
+
+/// Whether convenience or safety decides where the two differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Profile {
+    Development,
+    /// Refuses to start with anything that is only fit for a laptop.
+    Production,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -139,8 +192,24 @@ impl Config {
         self.anonymous_loopback && self.is_embedded() && self.listen.ip().is_loopback()
     }
 
+    /// How long feeds keep their events; `None` for ever.
+    pub fn feed_retention(&self) -> Option<Duration> {
+        let days = Some(self.feed_retention_days).filter(|days| *days > 0);
+        days.map(|days| Duration::from_secs(days.saturating_mul(24 * 3_600)))
+    }
+
     pub fn migrates_itself(&self) -> bool {
         self.auto_migrate.unwrap_or(self.is_embedded())
+    }
+
+    /// The services that are asked over the network, and where.
+    pub fn distant_peers(&self) -> impl Iterator<Item = (&str, &str)> {
+        let distant =
+            |name: &str| !self.only.is_empty() && !self.only.iter().any(|own| own == name);
+        self.peers
+            .iter()
+            .map(|(name, uri)| (name.as_str(), uri.as_str()))
+            .filter(move |(name, _)| distant(name))
     }
 
     pub fn root_key_path(&self) -> PathBuf {
@@ -195,12 +264,16 @@ impl Config {
         if self.drain_secs_max > 20 {
             violations.push(Violation::new("drain_secs_max", "must be at most 20"));
         }
+        if !(1..=30).contains(&self.key_life_secs) {
+            violations.push(Violation::new("key_life_secs", "must be from 1 to 30"));
+        }
         if self.database_connections_max == 0 {
             violations.push(Violation::new(
                 "database_connections_max",
                 "must be at least 1",
             ));
         }
+        violations.extend(transport::check(self));
         if violations.is_empty() {
             Ok(())
         } else {
@@ -257,6 +330,13 @@ fn words<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::E
             .map(str::to_owned)
             .collect(),
     })
+}
+
+fn paths<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<PathBuf>, D::Error> {
+    Ok(words(deserializer)?
+        .into_iter()
+        .map(PathBuf::from)
+        .collect())
 }
 
 /// An empty value is none: orchestrators set variables they have nothing to say in.

@@ -18,6 +18,12 @@ pub struct Flags {
     #[serde(skip)]
     pub config: Option<PathBuf>,
 
+    /// `development` or `production`, which refuses to start with anything unsafe
+    /// [default: development]
+    #[arg(long, value_name = "PROFILE", help_heading = "Configuration")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
+
     /// Address of gRPC, gRPC-Web and health [default: 127.0.0.1:50050]
     #[arg(long, value_name = "HOST:PORT", help_heading = "Configuration")]
     #[serde(skip_serializing_if = "Option::is_none")]

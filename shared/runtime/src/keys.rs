@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use dossier_access::{SigningKey, Verifier, VerifierOptions};
+use dossier_access::{ApiKeys, Foreign, SigningKey, Verifier, VerifierOptions};
 use dossier_kernel::Result;
-use dossier_vault::RootKey;
+use dossier_vault::{RootKey, RootKeys};
+use futures::future::try_join_all;
 
 use crate::config::Config;
 
 pub(crate) struct Keys {
-    pub root: RootKey,
+    pub roots: RootKeys,
     pub signing: Arc<SigningKey>,
 }
 
@@ -22,18 +23,26 @@ impl Keys {
             Some(_) => RootKey::load(&root_path)?,
             None => RootKey::load_or_generate(&root_path)?,
         };
+        let mut roots = RootKeys::new(root);
+        for path in &config.old_root_key_files {
+            roots = roots.and(RootKey::load(path)?);
+        }
         let signing_path = config.signing_key_path();
         let signing = match &config.signing_key_file {
             Some(_) => SigningKey::load(&signing_path)?,
             None => SigningKey::load_or_generate(&signing_path)?,
         };
         Ok(Self {
-            root,
+            roots,
             signing: Arc::new(signing),
         })
     }
 
-    pub fn verifier(&self) -> Verifier {
-        Verifier::new(VerifierOptions::local(vec![self.signing.public_key()]))
+    /// Believes the suite's own tokens, those of the configured issuers and API keys.
+    pub async fn verifier(&self, config: &Config, api_keys: ApiKeys) -> Result<Verifier> {
+        let mut options = VerifierOptions::local(vec![self.signing.public_key()]);
+        options.api_keys = Some(api_keys);
+        options.issuers = try_join_all(config.issuers.iter().cloned().map(Foreign::open)).await?;
+        Ok(Verifier::new(options))
     }
 }

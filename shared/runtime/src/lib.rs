@@ -1,21 +1,30 @@
 #![doc = include_str!("../README.md")]
 
+mod access_service;
 mod admin;
+mod api_keys;
+mod compaction;
 mod config;
 mod flags;
 mod ground;
 mod jobs;
+mod key_service;
 mod keys;
 mod lock;
 mod recipe;
 mod serve;
 mod signals;
 mod start;
+mod tls;
+mod ways;
 
-pub use config::{Config, LogLevel, MANUAL, SERVICES};
+pub use config::{Config, LogLevel, MANUAL, Profile, SERVICES};
 pub use flags::Flags;
 pub use jobs::JobHealth;
 pub use recipe::{Deps, Job, Peers, Recipe, Service};
 pub use serve::{Telemetry, explain, main, serve, telemetry};
 pub use signals::stop_signal;
 pub use start::{Running, migrate, start};
+
+/// For recipes of services that need no key themselves.
+pub use dossier_vault::Registry;

@@ -18,13 +18,15 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::admin::{self, Admin};
-use crate::config::{Config, SERVICES};
+use crate::config::{Config, SERVICES, production};
 use crate::ground::{self, Ground};
 use crate::jobs::Jobs;
 use crate::key_service::{self, Keyring};
 use crate::keys::Keys;
 use crate::lock::Lock;
-use crate::recipe::{Deps, Job, Peers, Recipe};
+use crate::recipe::{Deps, Job, Recipe};
+use crate::ways::Ways;
+use crate::{access_service, api_keys, compaction, tls};
 
 /// How long jobs may take to return after the streams they follow have ended.
 const JOBS_BOUND: Duration = Duration::from_secs(2);
@@ -46,11 +48,13 @@ pub struct Running {
 }
 
 /// Starts those of `recipes` that the configuration asks for; returns when they answer.
+/// INVALID_ARGUMENT with all reasons at once when it is meant for production and not fit for it;
 /// FAILED_PRECONDITION when another process has the data directory, the address is taken, a
 /// database lacks migrations or the root key is not the one its data was made with.
 pub async fn start(config: Config, recipes: Vec<Recipe>) -> Result<Running> {
     // Whoever was first has installed the same one.
     let _ = rustls::crypto::ring::default_provider().install_default();
+    production::check(&config)?;
     let recipes = select(&config, recipes)?;
     prepare(&config.data_dir, config.is_embedded())?;
     let locks = lock(&config, &recipes)?;
@@ -68,12 +72,25 @@ pub async fn start(config: Config, recipes: Vec<Recipe>) -> Result<Running> {
     let grounds = try_join_all(recipes.iter().map(open)).await?;
     let databases: Vec<Db> = grounds.iter().map(|ground| ground.db.clone()).collect();
 
-    let edge = edge(&config, &recipes, &keys)?;
     let local = Local::new();
-    let mut parts = vec![Part {
-        services: &[key_service::NAME],
-        routes: key_service::routes(Keyring(keyring(&grounds))),
-    }];
+    let ways = Ways {
+        config: &config,
+        recipes: &recipes,
+        local: &local,
+        signing: &keys.signing,
+        tls: tls::asking(&config)?,
+    };
+    let edge = edge(&config, &recipes, &keys, &ways).await?;
+    let mut parts = vec![
+        Part {
+            services: &[key_service::NAME],
+            routes: key_service::routes(Keyring(keyring(&grounds))),
+        },
+        Part {
+            services: &[access_service::NAME],
+            routes: access_service::routes(edge.access.clone()),
+        },
+    ];
     let mut jobs = vec![rotation(&grounds, &edge.stop)];
     for ground in grounds {
         let Ground {
@@ -82,6 +99,10 @@ pub async fn start(config: Config, recipes: Vec<Recipe>) -> Result<Running> {
             feed,
             vault,
         } = ground;
+        if let (Some(name), Some(keep)) = (recipe.compaction, config.feed_retention()) {
+            let (clock, stop) = (edge.clock.clone(), edge.stop.clone());
+            jobs.push(compaction::job(name, feed.clone(), clock, keep, stop));
+        }
         let deps = Deps {
             db,
             feed,
@@ -89,7 +110,7 @@ pub async fn start(config: Config, recipes: Vec<Recipe>) -> Result<Running> {
             cache: cache.clone(),
             clock: edge.clock.clone(),
             access: edge.access.clone(),
-            peers: peers(&config, &recipes, recipe.name, &local, &keys.signing)?,
+            peers: ways.of(recipe.name)?,
             stop: edge.stop.clone(),
         };
         let service = (recipe.build)(deps).await?;
@@ -100,6 +121,7 @@ pub async fn start(config: Config, recipes: Vec<Recipe>) -> Result<Running> {
         jobs.extend(service.jobs);
     }
     let stop = edge.stop.clone();
+    let serving_tls = edge.tls.clone();
     let server = Server::new(edge, parts).map_err(Error::internal)?;
     local.bind(server.service());
     let health = server.health();
@@ -109,6 +131,8 @@ pub async fn start(config: Config, recipes: Vec<Recipe>) -> Result<Running> {
     let shutdown = CancellationToken::new();
     let jobs = Jobs::start(jobs, &stop);
     let admin = admin_listener.map(|listener| {
+        let open = !config.admin_listen.is_some_and(|at| at.ip().is_loopback());
+        let tls = serving_tls.filter(|_| open);
         let services = recipes.iter().map(|recipe| recipe.name).collect();
         let admin = Admin {
             health: health.clone(),
@@ -116,7 +140,7 @@ pub async fn start(config: Config, recipes: Vec<Recipe>) -> Result<Running> {
             jobs: Box::new(jobs.health()),
             databases: databases.clone(),
         };
-        tokio::spawn(admin::serve(admin, listener, stop))
+        tokio::spawn(admin::serve(admin, listener, tls, stop))
     });
     let drain = Drain {
         bound: Duration::from_secs(config.drain_secs_max),
@@ -297,19 +321,24 @@ fn rotation(grounds: &[Ground], stop: &CancellationToken) -> Job {
     })
 }
 
-fn edge(config: &Config, recipes: &[Recipe], keys: &Keys) -> Result<Edge> {
+async fn edge(config: &Config, recipes: &[Recipe], keys: &Keys, ways: &Ways<'_>) -> Result<Edge> {
     let services: Vec<_> = recipes
         .iter()
         .flat_map(|recipe| recipe.grpc_services)
         .copied()
-        .chain([key_service::NAME])
+        .chain([key_service::NAME, access_service::NAME])
         .collect();
     let rules = Rules::from_descriptors(dossier_proto::DESCRIPTORS, &services)?;
     let access = match &config.policies_file {
         Some(file) => Access::load(dossier_proto::DESCRIPTORS, file)?,
         None => Access::shipped(dossier_proto::DESCRIPTORS)?,
     };
-    let mut edge = Edge::new(Arc::new(keys.verifier()), Arc::new(rules), access);
+    let [profile, ..] = SERVICES;
+    let asker = recipes.first().map_or(profile, |recipe| recipe.name);
+    let api_keys = api_keys::register(ways.to(profile, asker)?, asker);
+    let verifier = keys.verifier(config, api_keys).await?;
+    let mut edge = Edge::new(Arc::new(verifier), Arc::new(rules), access);
+    edge.tls = tls::serving(config)?;
     edge.reflection = config.reflection;
     edge.origins.clone_from(&config.web_origins);
     edge.limits.calls_max = config.calls_max;
@@ -319,38 +348,6 @@ fn edge(config: &Config, recipes: &[Recipe], keys: &Keys) -> Result<Edge> {
         edge.anonymous = Some((TenantId::embedded_default(), Role::Admin));
     }
     Ok(edge)
-}
-
-/// The ways of `service` to all four: without a socket to those of this process.
-fn peers(
-    config: &Config,
-    recipes: &[Recipe],
-    service: &str,
-    local: &Local,
-    signing: &Arc<SigningKey>,
-) -> Result<Peers> {
-    let tokens = TokenSource::service(Arc::clone(signing), service, Clock::system());
-    let way = |name: &str| {
-        if recipes.iter().any(|recipe| recipe.name == name) {
-            return Ok(Channel::in_process(local, tokens.clone()));
-        }
-        let uri = config
-            .peers
-            .get(name)
-            .map(String::as_str)
-            .unwrap_or_default();
-        Channel::network(uri, tokens.clone()).map_err(|error| {
-            let message = format!("peers.{name} is not an address such as http://127.0.0.1:50051.");
-            Error::new(Reason::InvalidArgument, message).caused_by(error)
-        })
-    };
-    let [profile, interaction, segmentation, feedback] = SERVICES;
-    Ok(Peers {
-        profile: way(profile)?,
-        interaction: way(interaction)?,
-        segmentation: way(segmentation)?,
-        feedback: way(feedback)?,
-    })
 }
 
 #[cfg(test)]

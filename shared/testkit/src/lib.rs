@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod authority;
 mod backend;
 pub mod build;
 mod caller;
@@ -11,10 +12,13 @@ mod dice;
 pub mod disk;
 pub mod example;
 mod process;
+mod proxy;
+mod redis;
 mod refusal;
 mod soak;
 mod suite;
 
+pub use authority::{Authority, Issued};
 pub use backend::Backend;
 pub use caller::{Answer, Caller};
 pub use clients::{Bearer, Clients, Wire, cursor_of};
@@ -23,6 +27,8 @@ pub use contract::Rpc;
 pub use dice::Dice;
 pub use example::{Example, Scene};
 pub use process::{Process, program};
+pub use proxy::{Proxy, Way};
+pub use redis::Redis;
 pub use refusal::Refusal;
 pub use soak::Soak;
 pub use suite::{Plan, Shape, Suite};

@@ -13,7 +13,7 @@ use super::KeyText;
 use crate::Claims;
 
 /// Asks whoever keeps the keys, by id and by the SHA-256 of the secret.
-/// [`Reason::Unauthenticated`] is the answer no; every other error means that nobody knows.
+/// [`Reason::NotFound`] is the answer no; every other error means that nobody knows.
 pub type Resolve = Arc<dyn Fn(Uuid, [u8; 32]) -> BoxFuture<'static, Result<Claims>> + Send + Sync>;
 
 /// How long an answer holds, yes or no: what a revoked key can still do.
@@ -80,7 +80,7 @@ impl ApiKeys {
         }
         match (self.0.resolve)(key.id, key.secret_hash()).await {
             Ok(claims) => Ok(Some(Arc::new(claims))),
-            Err(error) if error.reason() == Reason::Unauthenticated => {
+            Err(error) if error.reason() == Reason::NotFound => {
                 self.spend();
                 Ok(None)
             }
@@ -180,7 +180,7 @@ mod tests {
 
     #[tokio::test]
     async fn keys_that_are_none_are_asked_for_within_a_budget() {
-        let (keys, asked) = register(|_| Err(Error::new(Reason::Unauthenticated, "no")));
+        let (keys, asked) = register(|_| Err(Error::new(Reason::NotFound, "no")));
         let one = text();
         for _ in 0..100 {
             let no = keys.admit(&one, NOW).await.expect_err("refused");

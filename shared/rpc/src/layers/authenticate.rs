@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use dossier_access::Claims;
 use dossier_kernel::{
     Ctx, Error, Principal, PrincipalKind, Reason, RequestId, Role, Strength, TenantId,
 };
@@ -11,7 +12,8 @@ use http::header::{AUTHORIZATION, HeaderMap, HeaderName, ORIGIN};
 use super::watch::Watch;
 use super::web::Origins;
 use crate::edge::Edge;
-use crate::request::PeerAddress;
+use crate::request::{PeerAddress, PeerService};
+use crate::tls::Tls;
 
 pub const PURPOSE: HeaderName = HeaderName::from_static("x-dossier-purpose");
 const PURPOSE_BYTES_MAX: usize = 64;
@@ -21,12 +23,14 @@ pub struct Caller {
     tenant: TenantId,
     principal: Principal,
     roles: Vec<Role>,
+    teams: Vec<String>,
     strength: Strength,
+    on_behalf_of: Option<Principal>,
 }
 
 /// Reads and verifies the token, and takes it out of the request: nothing behind the layers needs
 /// it, and what is not there cannot be logged.
-pub fn caller<B>(
+pub async fn caller<B>(
     edge: &Edge,
     origins: &Origins,
     request: &mut Request<B>,
@@ -44,12 +48,24 @@ pub fn caller<B>(
         let token = header.to_str().ok().and_then(bearer).ok_or_else(|| {
             unauthenticated("The authorization header must read `Bearer <token>`.")
         })?;
-        let claims = edge.verifier.verify(token, edge.clock.now())?;
+        let claims = edge.verifier.admit(token, edge.clock.now()).await?;
+        let strength = proven(edge, request, &claims)?;
+        let Claims {
+            tenant,
+            principal,
+            roles,
+            teams,
+            strength: _,
+            on_behalf_of,
+            expiry: _,
+        } = claims;
         return Ok(Caller {
-            tenant: claims.tenant,
-            principal: claims.principal,
-            roles: claims.roles,
-            strength: Strength::Token,
+            tenant,
+            principal,
+            roles,
+            teams,
+            strength,
+            on_behalf_of,
         });
     }
     match &edge.anonymous {
@@ -60,10 +76,29 @@ pub fn caller<B>(
                 id: "local".to_owned(),
             },
             roles: vec![*role],
+            teams: Vec::new(),
             strength: Strength::Anonymous,
+            on_behalf_of: None,
         }),
         _ => Err(unauthenticated(
             "The call carries no token; send the metadata `authorization: Bearer <token>`.",
+        )),
+    }
+}
+
+/// How much token and connection prove together. Where certificates are asked for, a service's token
+/// counts only on a connection with the certificate of that very service: a stolen one is worth
+/// nothing. Calls inside the process have no connection to steal from.
+fn proven<B>(edge: &Edge, request: &Request<B>, claims: &Claims) -> Result<Strength, Error> {
+    let asks = edge.tls.as_ref().is_some_and(Tls::verifies_clients);
+    let over_network = request.extensions().get::<PeerAddress>().is_some();
+    if claims.principal.kind != PrincipalKind::Service || !asks || !over_network {
+        return Ok(claims.strength);
+    }
+    match request.extensions().get::<PeerService>() {
+        Some(PeerService(shown)) if **shown == *claims.principal.id => Ok(Strength::Mutual),
+        _ => Err(unauthenticated(
+            "A service's token is valid only on a connection with the certificate of that service.",
         )),
     }
 }
@@ -89,7 +124,9 @@ impl Caller {
     ) -> Ctx {
         let purpose = headers.get(PURPOSE).and_then(|value| value.to_str().ok());
         let mut ctx = Ctx::new(self.tenant, self.principal, self.roles);
+        ctx.teams = self.teams;
         ctx.strength = self.strength;
+        ctx.on_behalf_of = self.on_behalf_of;
         ctx.purpose = purpose
             .filter(|purpose| !purpose.is_empty() && purpose.len() <= PURPOSE_BYTES_MAX)
             .map(str::to_owned);

@@ -2,14 +2,15 @@
 //!
 //! | layer | does |
 //! |---|---|
+//! | [`headers`] | LIMIT_EXCEEDED for headers that are too large |
 //! | [`request_id`] | names the call in logs and errors; answers the name |
 //! | [`watch`] | span and metrics, recorded also when the caller goes away |
 //! | [`deadline`] | DEADLINE_EXCEEDED when the time is up, unary and streams |
 //! | [`panics`] | a panic becomes INTERNAL |
-//! | [`shed`] | RESOURCE_EXHAUSTED with a retry hint when too much is going on |
 //! | [`authenticate`] | who asks: the token, or this machine where that is allowed |
+//! | [`shed`] | RESOURCE_EXHAUSTED with a retry hint when too much is going on, by tenant |
 //! | [`authorise`] | whether they may: the method's `(access)` rule and the policies; default deny |
-//! | [`message_size`] | LIMIT_EXCEEDED before a large message is read |
+//! | [`message`] | LIMIT_EXCEEDED before a large message is read; no waiting for one that trickles |
 //!
 //! They are functions over one future and one [`body`] rather than tower layers: a call costs one
 //! box and no clone of a stack. Errors of a layer are `kernel::Error`s; what tonic itself answers
@@ -19,7 +20,8 @@ pub(crate) mod authenticate;
 mod authorise;
 pub(crate) mod body;
 pub(crate) mod deadline;
-mod message_size;
+pub(crate) mod headers;
+mod message;
 mod panics;
 pub(crate) mod request_id;
 mod shed;
@@ -35,6 +37,7 @@ use std::time::Instant;
 
 use dossier_kernel::{Error, Reason, RequestId};
 use http::{Request, Response};
+use tonic::Status;
 use tonic::body::Body;
 use tonic::service::Routes;
 use tower::Service;
@@ -44,6 +47,8 @@ use crate::method::{Access, Method, Methods};
 use crate::request::Stop;
 
 pub(crate) use body::EdgeBody;
+use shed::Arrival;
+pub(crate) use shed::Pace;
 pub(crate) use watch::Watch;
 pub(crate) use web::Web;
 
@@ -64,7 +69,7 @@ struct Layers {
 
 impl EdgeService {
     pub(crate) fn new(edge: Edge, methods: Methods, routes: Routes) -> Self {
-        let shed = shed::Shed::new(&edge.limits);
+        let shed = shed::Shed::new(&edge.limits, &methods);
         let origins = web::Origins::new(&edge.origins);
         let layers = Arc::new(Layers {
             edge,
@@ -111,7 +116,9 @@ impl Layers {
         let id = request_id::take(request.headers_mut());
         let watch = Watch::serve(&method, &id, request.headers(), started);
 
-        let deadline = deadline::read(request.headers(), &method, &self.edge.limits, started);
+        let limits = &self.edge.limits;
+        let deadline = headers::check(&request, limits.header_list_bytes_max)
+            .and_then(|()| deadline::read(request.headers(), &method, limits, started));
         let (until, answer) = match deadline {
             Ok(until) => {
                 // Boxed here: each layer around a future of this size would hold it twice.
@@ -133,22 +140,24 @@ impl Layers {
         EdgeBody::dress(response, watch, bound, permit)
     }
 
-    /// From load shedding to the handler.
+    /// From who asks to the handler.
     async fn inside(
         &self,
         mut routes: Routes,
-        method: &Method,
+        method: &Arc<Method>,
         id: &RequestId,
         watch: &Watch,
         deadline: Option<Instant>,
         mut request: Request<Body>,
     ) -> Result<(Response<Body>, Option<shed::Permit>), Error> {
-        let permit = self.shed.admit(method)?;
+        let arrival = Arrival::new(Instant::now());
+        let mut permit = None;
         match method.access {
             Access::Public => {}
             Access::Ruled => {
-                let caller = authenticate::caller(&self.edge, &self.origins, &mut request)?;
+                let caller = authenticate::caller(&self.edge, &self.origins, &mut request).await?;
                 let mut ctx = caller.ctx(id, deadline, watch, request.headers());
+                permit = Some(self.shed.admit(method, &ctx, &arrival)?);
                 let edge = &self.edge;
                 authorise::check(&edge.access, &edge.rules, request.uri().path(), &mut ctx)?;
                 request.extensions_mut().insert(ctx);
@@ -161,10 +170,16 @@ impl Layers {
         request
             .extensions_mut()
             .insert(Stop(self.edge.stop.clone()));
-        let request = message_size::limited(request, method, &self.edge.limits);
-        match routes.call(request).await {
-            Ok(response) => Ok((response, permit)),
+        let request = message::bounded(request, method, &self.edge.limits, arrival);
+        let response = match routes.call(request).await {
+            Ok(response) => response,
             Err(never) => match never {},
+        };
+        if let Some(permit) = &mut permit {
+            permit.answered(!response.headers().contains_key(Status::GRPC_STATUS));
         }
+        // The work of a unary call is done; who reads its answer slowly holds up nobody.
+        let permit = permit.filter(|_| method.streams());
+        Ok((response, permit))
     }
 }

@@ -53,6 +53,10 @@ pub struct Heard {
     pub purpose: String,
     #[prost(bool, tag = "8")]
     pub token_seen: bool,
+    #[prost(string, tag = "9")]
+    pub strength: String,
+    #[prost(string, tag = "10")]
+    pub on_behalf_of: String,
 }
 
 /// The contract of [`SERVICE`], compiled as `dossier-proto` compiles its own.
@@ -82,6 +86,10 @@ fn hear<T>(request: &Request<T>, text: &str) -> Result<Heard, Status> {
         trace: ctx.trace.unwrap_or_default(),
         purpose: ctx.purpose.unwrap_or_default(),
         token_seen: request.metadata().contains_key("authorization"),
+        strength: ctx.strength.as_str().to_owned(),
+        on_behalf_of: ctx
+            .on_behalf_of
+            .map_or_else(String::new, |behind| behind.to_string()),
     })
 }
 
@@ -189,6 +197,7 @@ impl Service<http::Request<Body>> for EchoServer {
 }
 
 /// What a generated client is.
+#[derive(Clone)]
 pub struct EchoClient<T>(tonic::client::Grpc<T>);
 
 impl<T> EchoClient<T>

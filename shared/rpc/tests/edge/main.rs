@@ -3,6 +3,7 @@
 mod access;
 mod details;
 mod echo;
+mod frames;
 mod rig;
 
 mod asking;
@@ -12,5 +13,7 @@ mod deadlines;
 mod draining;
 mod errors;
 mod health;
+mod hostile;
 mod logged;
 mod overload;
+mod tls;

@@ -17,7 +17,9 @@ fn the_manual_parses_and_names_every_key() {
     for key in keys.as_object().expect("an object").keys() {
         let named = MANUAL.lines().any(|line| {
             let line = line.trim_start_matches("# ");
-            line.starts_with(&format!("{key} = ")) || line == format!("[{key}]")
+            line.starts_with(&format!("{key} = "))
+                || line == format!("[{key}]")
+                || line == format!("[[{key}]]")
         });
         assert!(named, "the manual does not name `{key}`");
         assert!(
@@ -122,6 +124,24 @@ fn a_wrong_key_or_value_is_named_with_its_source() {
         ("database_url = 'mysql://x'", "postgres://"),
         ("drain_secs_max = 60", "at most 20"),
         ("[peers]\nbilling = 'http://x'", "billing"),
+        ("listen = '0.0.0.0:50050'", "plaintext = true"),
+        ("admin_listen = '[::]:50060'", "plaintext = true"),
+        ("tls_cert_file = 'x'", "tls_key_file"),
+        ("peer_key_file = 'x'", "peer_cert_file"),
+        ("tls_client_ca_file = 'x'", "needs tls_cert_file"),
+        (
+            "only = ['profile']\n[peers]\nfeedback = 'https://x:1'",
+            "peer_ca_file",
+        ),
+        ("profile = 'staging'", "profile"),
+        (
+            "[[issuers]]\nissuer = 'x'\naudience = 'y'\njwks = 'http://z'\nalgorithm = 'HS256'",
+            "HS256",
+        ),
+        (
+            "[[issuers]]\nissuer = 'x'\naudience = 'y'\njwks = 'http://z'\nalgorithm = 'ES256'",
+            "https://",
+        ),
     ] {
         let error = read(file, &Flags::default()).err().expect(file);
         assert!(format!("{error:?}").contains(words), "{file}: {error:?}");
@@ -149,7 +169,7 @@ fn nobody_is_anonymous_beyond_the_embedded_default() {
             .admits_anonymous()
     };
     assert!(admits(""));
-    assert!(!admits("listen = '0.0.0.0:50050'"));
+    assert!(!admits("listen = '0.0.0.0:50050'\nplaintext = true"));
     assert!(!admits("database_url = 'postgres://x'"));
     assert!(!admits("anonymous_loopback = false"));
 }
