@@ -19,6 +19,12 @@ pub mod access {
     }
 }
 
+pub mod audit {
+    pub mod v1 {
+        tonic::include_proto!("dossier.audit.v1");
+    }
+}
+
 pub mod profile {
     pub mod v1 {
         tonic::include_proto!("dossier.profile.v1");
@@ -40,5 +46,11 @@ pub mod segmentation {
 pub mod feedback {
     pub mod v1 {
         tonic::include_proto!("dossier.feedback.v1");
+    }
+}
+
+pub mod vault {
+    pub mod v1 {
+        tonic::include_proto!("dossier.vault.v1");
     }
 }

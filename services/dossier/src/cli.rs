@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::command::{customer, health, import, migrate, report, segment, serve, token};
+use crate::command::{access, customer, health, import, keys, migrate, report, segment, serve, token};
 use crate::demo;
 use crate::failure::{Failure, Result};
 use crate::output::Output;
@@ -42,8 +42,14 @@ enum Command {
     Migrate(migrate::Migrate),
     /// Ask whether a suite is serving
     Health(health::Health),
+    /// Replace keys, and see which there are
+    #[command(subcommand)]
+    Keys(keys::Keys),
     /// Make a token that a running suite accepts
     Token(token::Token),
+    /// Ask why a call is allowed or refused
+    #[command(subcommand)]
+    Access(access::Access),
     /// Import customers from a CSV or NDJSON file
     Import(import::Import),
     /// Read customers
@@ -92,7 +98,9 @@ fn execute(command: Command, output: &Output) -> Result<()> {
             Command::Demo(demo) => demo.run(output).await,
             Command::Migrate(migrate) => migrate.run(output).await,
             Command::Health(health) => health.run(output).await,
+            Command::Keys(keys) => keys.run(output).await,
             Command::Token(token) => token.run(output),
+            Command::Access(access) => access.run(output).await,
             Command::Import(import) => import.run(output).await,
             Command::Customer(customer) => customer.run(output).await,
             Command::Segment(segment) => segment.run(output).await,

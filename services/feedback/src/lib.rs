@@ -19,6 +19,8 @@ pub fn recipe() -> Recipe {
             "dossier.feedback.v1.FeedbackService",
         ],
         migrations: store::migration::all,
+        sealed: store::REGISTRY,
+        compaction: Some("feedback.compact-feed"),
         build: |deps: Deps| {
             async move {
                 let app = app::App::new(deps);

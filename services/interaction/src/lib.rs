@@ -17,6 +17,7 @@ pub fn recipe() -> Recipe {
         grpc_services: &[api::SERVICE],
         migrations: store::migrations,
         sealed: store::REGISTRY,
+        compaction: None,
         build: |deps| async move { Ok(build(deps)) }.boxed(),
     }
 }
@@ -28,12 +29,12 @@ fn build(deps: Deps) -> Service {
         vault,
         cache: _,
         clock,
-        access: _,
+        access,
         peers,
         stop: _,
     } = deps;
     let profile = peers::Profile::new(peers.profile);
-    let interactions = app::Interactions::new(db, feed, vault, clock, profile);
+    let interactions = app::Interactions::new(db, feed, vault, clock, access, profile);
     Service {
         routes: api::routes(interactions),
         jobs: Vec::new(),

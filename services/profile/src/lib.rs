@@ -21,8 +21,11 @@ pub fn recipe() -> Recipe {
         grpc_services: &[
             "dossier.profile.v1.CustomerService",
             "dossier.profile.v1.AttributeDefinitionService",
+            "dossier.access.v1.ApiKeyService",
         ],
         migrations: store::migrations,
+        sealed: store::REGISTRY,
+        compaction: Some("profile.compact-feed"),
         build: |deps| async move { Ok(build(deps)) }.boxed(),
     }
 }
@@ -35,7 +38,7 @@ fn build(deps: Deps) -> Service {
         vault,
         cache,
         clock,
-        access: _,
+        access,
         peers: _,
         stop,
     } = deps;
@@ -45,6 +48,7 @@ fn build(deps: Deps) -> Service {
         vault,
         cache,
         clock,
+        access,
         stop,
     });
     let jobs = jobs::jobs(&profile);

@@ -10,7 +10,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-use dossier_runtime::{Deps, Recipe, Service};
+use dossier_runtime::{Deps, Recipe, Registry, Service};
 use futures::FutureExt;
 
 /// How the service is made.
@@ -19,7 +19,8 @@ pub fn recipe() -> Recipe {
         name: "segmentation",
         grpc_services: api::SERVICES,
         migrations: store::migrations,
-        sealed: dossier_vault::Registry::NOTHING,
+        sealed: Registry::NOTHING,
+        compaction: Some("segmentation.compact-feed"),
         build: |deps| async move { Ok(build(deps)) }.boxed(),
     }
 }

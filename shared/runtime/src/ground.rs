@@ -1,9 +1,11 @@
 //! What a service stands on: its database, opened and of the right schema, its feed, its vault.
 
+use std::time::Duration;
+
 use dossier_db::{Db, Options};
 use dossier_feed::Feed;
 use dossier_kernel::{Error, Reason, Result};
-use dossier_vault::{RootKey, Vault};
+use dossier_vault::{RootKeys, Vault};
 use sea_orm_migration::MigrationTrait;
 
 use crate::config::Config;
@@ -20,7 +22,7 @@ pub(crate) struct Ground {
 }
 
 impl Ground {
-    pub async fn open(config: &Config, recipe: Recipe, root: RootKey) -> Result<Self> {
+    pub async fn open(config: &Config, recipe: Recipe, roots: RootKeys) -> Result<Self> {
         let db = open(config, recipe).await?;
         if config.migrates_itself() {
             let applied = db.migrate(migrations(recipe)).await?;
@@ -31,7 +33,11 @@ impl Ground {
             db.check_migrated(&migrations(recipe)).await?;
         }
         let feed = Feed::open(db.clone(), dossier_feed::Options::default());
-        let vault = Vault::open(root, db.clone()).await?;
+        let options = dossier_vault::Options {
+            roots,
+            key_life: Duration::from_secs(config.key_life_secs),
+        };
+        let vault = Vault::open(options, db.clone()).await?;
         Ok(Self {
             recipe,
             db,

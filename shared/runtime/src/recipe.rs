@@ -9,7 +9,7 @@ use dossier_db::Db;
 use dossier_feed::Feed;
 use dossier_kernel::{Clock, Result};
 use dossier_rpc::Channel;
-use dossier_vault::Vault;
+use dossier_vault::{Registry, Vault};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use sea_orm_migration::MigrationTrait;
@@ -25,6 +25,11 @@ pub struct Recipe {
     pub grpc_services: &'static [&'static str],
     /// Its own migrations, in order. Those of feed, vault and idempotency come from the runtime.
     pub migrations: fn() -> Vec<Box<dyn MigrationTrait>>,
+    /// What its tables hold sealed: key rotation goes through it.
+    pub sealed: Registry,
+    /// The name of the job that drops old events of its feed, such as `profile.compact-feed`; `None`
+    /// where followers begin with the feed itself, so that it is kept whole.
+    pub compaction: Option<&'static str>,
     pub build: fn(Deps) -> BoxFuture<'static, Result<Service>>,
 }
 

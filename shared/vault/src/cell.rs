@@ -1,4 +1,4 @@
-//! Sealed cells: a format byte, a nonce, ciphertext, a tag.
+//! Sealed cells: a format byte, the key's version, a nonce, ciphertext, a tag.
 
 use aes::Aes256Enc;
 use aes_gcm_siv::aead::inout::InOutBuf;
@@ -7,12 +7,20 @@ use dossier_kernel::{Error, Result};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-/// The format that is written: AES-256-GCM-SIV with a random nonce.
-const FORMAT: u8 = 1;
+/// The format that is written: the version of the key, then AES-256-GCM-SIV with a random nonce.
+const FORMAT: u8 = 2;
+const VERSION_BYTES: usize = 4;
 const NONCE_BYTES: usize = 12;
-const HEAD_BYTES: usize = 1 + NONCE_BYTES;
+const NONCE_AT: usize = 1 + VERSION_BYTES;
+const HEAD_BYTES: usize = NONCE_AT + NONCE_BYTES;
 const TAG_BYTES: usize = 16;
 pub(crate) const KEY_BYTES: usize = 32;
+
+/// Counts a key's successors from 1. A cell names the version it was sealed with, and whoever seals
+/// binds it into the associated data, so that the name cannot be changed.
+pub type KeyVersion = i32;
+
+pub(crate) const FIRST: KeyVersion = 1;
 
 /// Where a sealed value lies. A value read anywhere else does not open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,11 +40,12 @@ impl Cipher {
         Self(AesGcmSiv::new(key.into()))
     }
 
-    pub fn seal(&self, associated: &[u8], plain: &[u8]) -> Result<Vec<u8>> {
+    pub fn seal(&self, version: KeyVersion, associated: &[u8], plain: &[u8]) -> Result<Vec<u8>> {
         let mut nonce = Nonce::default();
         getrandom::fill(&mut nonce).map_err(Error::internal)?;
         let mut cell = Vec::with_capacity(HEAD_BYTES + plain.len() + TAG_BYTES);
         cell.push(FORMAT);
+        cell.extend_from_slice(&version.to_be_bytes());
         cell.extend_from_slice(&nonce);
         cell.extend_from_slice(plain);
         let body = InOutBuf::from(&mut cell[HEAD_BYTES..]);
@@ -57,7 +66,7 @@ impl Cipher {
     ) -> std::result::Result<Zeroizing<Vec<u8>>, Unreadable> {
         let (head, rest) = cell.split_first_chunk::<HEAD_BYTES>().ok_or(Unreadable)?;
         let (sealed, tag) = rest.split_last_chunk::<TAG_BYTES>().ok_or(Unreadable)?;
-        let [FORMAT, nonce @ ..] = *head else {
+        let [FORMAT, _, _, _, _, nonce @ ..] = *head else {
             return Err(Unreadable);
         };
         let mut plain = Zeroizing::new(sealed.to_vec());
@@ -66,6 +75,14 @@ impl Cipher {
             .decrypt_inout_detached(&Nonce::from(nonce), associated, body, &Tag::from(*tag))
             .map_err(|_| Unreadable)?;
         Ok(plain)
+    }
+}
+
+/// The version of the key that sealed the cell; `None` for what is no cell.
+pub(crate) fn version_of(cell: &[u8]) -> Option<KeyVersion> {
+    match cell.first_chunk::<NONCE_AT>()? {
+        [FORMAT, version @ ..] => Some(KeyVersion::from_be_bytes(*version)),
+        _ => None,
     }
 }
 
@@ -119,13 +136,16 @@ mod tests {
             here in "[a-z]{0,8}", there in "[a-z]{0,8}", at in any::<prop::sample::Index>(),
         ) {
             let cipher = Cipher::new(&[7; KEY_BYTES]);
-            let cell = cipher.seal(here.as_bytes(), &plain).expect("seals");
+            let cell = cipher.seal(3, here.as_bytes(), &plain).expect("seals");
+            prop_assert_eq!(version_of(&cell), Some(3));
             prop_assert_eq!(&*cipher.open(here.as_bytes(), &cell).expect("opens"), &plain);
             prop_assert_eq!(cipher.open(there.as_bytes(), &cell).is_ok(), here == there);
             prop_assert!(Cipher::new(&[8; KEY_BYTES]).open(here.as_bytes(), &cell).is_err());
             let mut changed = cell.clone();
             let at = at.index(changed.len());
             changed[at] ^= 1;
+            // The version is not the cipher's business: who seals binds it.
+            prop_assume!(!(1..NONCE_AT).contains(&at));
             prop_assert!(cipher.open(here.as_bytes(), &changed).is_err());
             prop_assert!(cipher.open(here.as_bytes(), &cell[..at]).is_err());
         }
@@ -150,7 +170,7 @@ mod tests {
     #[test]
     fn equal_values_are_sealed_differently() {
         let cipher = Cipher::new(&[7; KEY_BYTES]);
-        let seal = || cipher.seal(b"here", b"same").expect("seals");
+        let seal = || cipher.seal(FIRST, b"here", b"same").expect("seals");
         assert_ne!(seal(), seal());
     }
 
@@ -159,7 +179,7 @@ mod tests {
     fn the_cipher_is_the_one_of_the_rfc() {
         let mut key = [0; KEY_BYTES];
         key[0] = 1;
-        let mut cell = vec![FORMAT, 3];
+        let mut cell = vec![FORMAT, 0, 0, 0, 1, 3];
         cell.extend([0; NONCE_BYTES - 1]);
         cell.extend([
             0xc2, 0xef, 0x32, 0x8e, 0x5c, 0x71, 0xc8, 0x3b, 0x84, 0x31, 0x22, 0x13, 0x0f, 0x73,

@@ -6,50 +6,87 @@ use std::sync::Arc;
 use dossier_kernel::{CustomerId, Result, TenantId};
 use zeroize::Zeroizing;
 
-use crate::cell::{Cipher, KEY_BYTES, Place, associated, bind};
-use crate::tenant_key::VERSION;
+use crate::cell::{Cipher, KEY_BYTES, KeyVersion, Place, Unreadable, associated, bind, version_of};
 
 /// Seals and opens what belongs to one customer. Cheap to clone; lives in memory only, and its
-/// schedule is wiped with the last clone.
+/// schedules are wiped with the last clone.
 #[derive(Clone)]
-pub struct CustomerKey(Arc<Inner>);
+pub struct CustomerKey(Arc<[Version]>);
 
-struct Inner {
+/// One version of the key; the newest is the last, and it seals.
+struct Version {
+    version: KeyVersion,
     cipher: Cipher,
     /// Tenant, customer and key version, as every cell is bound to them.
     owner: Box<[u8]>,
 }
 
 impl CustomerKey {
-    pub(crate) fn new(tenant: &TenantId, customer: CustomerId, key: &[u8; KEY_BYTES]) -> Self {
-        let owner = associated(
-            "cell",
-            &[
-                tenant.as_str().as_bytes(),
-                customer.uuid().as_bytes(),
-                &VERSION.to_be_bytes(),
-            ],
-        );
-        Self(Arc::new(Inner {
+    /// Of at least one version. In any order.
+    pub(crate) fn new<'a>(
+        tenant: &TenantId,
+        customer: CustomerId,
+        versions: impl IntoIterator<Item = (KeyVersion, &'a [u8; KEY_BYTES])>,
+    ) -> Self {
+        let of = |(version, key): (KeyVersion, &[u8; KEY_BYTES])| Version {
+            version,
             cipher: Cipher::new(key),
-            owner: owner.into_boxed_slice(),
-        }))
+            owner: associated(
+                "cell",
+                &[
+                    tenant.as_str().as_bytes(),
+                    customer.uuid().as_bytes(),
+                    &version.to_be_bytes(),
+                ],
+            )
+            .into_boxed_slice(),
+        };
+        let mut versions: Vec<Version> = versions.into_iter().map(of).collect();
+        versions.sort_unstable_by_key(|one| one.version);
+        Self(versions.into())
     }
 
-    /// 29 bytes longer than `plain`; the same value never gives the same bytes.
+    /// 33 bytes longer than `plain`; the same value never gives the same bytes.
     pub fn seal(&self, at: &Place, plain: &[u8]) -> Result<Vec<u8>> {
-        self.0.cipher.seal(&self.bound(at), plain)
+        let newest = self.0.last().ok_or(Unreadable)?;
+        newest.cipher.seal(newest.version, &newest.bound(at), plain)
     }
 
-    /// Fails when the value was sealed elsewhere, for somebody else, or was changed.
+    /// Fails when the value was sealed elsewhere, for somebody else, with a version of the key that
+    /// is gone, or was changed.
     pub fn open(&self, at: &Place, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
-        Ok(self.0.cipher.open(&self.bound(at), sealed)?)
+        let version = self.version_of(sealed).ok_or(Unreadable)?;
+        Ok(version.cipher.open(&version.bound(at), sealed)?)
     }
 
+    /// The cell under the newest version; `None` where it is already.
+    pub(crate) fn reseal(&self, at: &Place, sealed: &[u8]) -> Result<Option<Vec<u8>>> {
+        if version_of(sealed) == self.newest() {
+            return Ok(None);
+        }
+        self.seal(at, &self.open(at, sealed)?).map(Some)
+    }
+
+    pub(crate) fn newest(&self) -> Option<KeyVersion> {
+        self.0.last().map(|one| one.version)
+    }
+
+    /// Whether the version that sealed the cell is here.
+    pub(crate) fn knows(&self, sealed: &[u8]) -> bool {
+        self.version_of(sealed).is_some()
+    }
+
+    fn version_of(&self, sealed: &[u8]) -> Option<&Version> {
+        let version = version_of(sealed)?;
+        self.0.iter().find(|one| one.version == version)
+    }
+}
+
+impl Version {
     fn bound(&self, at: &Place) -> Vec<u8> {
         let Place { table, column, row } = at;
-        let mut bytes = Vec::with_capacity(self.0.owner.len() + 96);
-        bytes.extend_from_slice(&self.0.owner);
+        let mut bytes = Vec::with_capacity(self.owner.len() + 96);
+        bytes.extend_from_slice(&self.owner);
         bind(&mut bytes, table.as_bytes());
         bind(&mut bytes, column.as_bytes());
         bind(&mut bytes, row.as_bytes());
@@ -93,7 +130,7 @@ mod tests {
             .iter()
             .flat_map(|(tenant, id)| places.iter().map(move |place| (*tenant, *id, place)))
             .map(|(tenant, id, place)| {
-                let key = CustomerKey::new(tenant, id, &[7; KEY_BYTES]);
+                let key = CustomerKey::new(tenant, id, [(1, &[7; KEY_BYTES])]);
                 let cell = key.seal(place, b"value").expect("seals");
                 (key, place, cell)
             })
@@ -110,8 +147,42 @@ mod tests {
         let key = CustomerKey::new(
             &TenantId::embedded_default(),
             CustomerId::generate(),
-            &[7; KEY_BYTES],
+            [(1, &[7; KEY_BYTES])],
         );
         assert_eq!(format!("{key:?}"), "CustomerKey(…)");
+    }
+
+    /// The newest version seals, older ones still open, and a cell cannot be given another version.
+    #[test]
+    fn versions_open_their_own_cells_only() {
+        let tenant = TenantId::embedded_default();
+        let id = CustomerId::generate();
+        let at = Place {
+            table: "customer",
+            column: "direct",
+            row: Uuid::nil(),
+        };
+        // The same bytes in both versions: what keeps them apart is the binding alone.
+        let old = CustomerKey::new(&tenant, id, [(1, &[7; KEY_BYTES])]);
+        let both = CustomerKey::new(&tenant, id, [(2, &[7; KEY_BYTES]), (1, &[7; KEY_BYTES])]);
+        let new = CustomerKey::new(&tenant, id, [(2, &[7; KEY_BYTES])]);
+        let first = old.seal(&at, b"name").expect("seals");
+        let second = both
+            .reseal(&at, &first)
+            .expect("opens")
+            .expect("was sealed with the old version");
+        assert!(both.reseal(&at, &second).expect("reads").is_none());
+        for (key, opens_first, opens_second) in [
+            (&old, true, false),
+            (&both, true, true),
+            (&new, false, true),
+        ] {
+            assert_eq!(key.open(&at, &first).is_ok(), opens_first);
+            assert_eq!(key.open(&at, &second).is_ok(), opens_second);
+            assert_eq!(key.knows(&second), opens_second);
+        }
+        let mut renamed = first;
+        renamed[1..5].copy_from_slice(&2_i32.to_be_bytes());
+        assert!(both.open(&at, &renamed).is_err());
     }
 }

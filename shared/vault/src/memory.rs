@@ -8,13 +8,10 @@ use dossier_kernel::{CustomerId, TenantId};
 use moka::sync::Cache;
 
 use crate::CustomerKey;
-use crate::tenant_key::TenantKey;
+use crate::tenant_key::TenantKeys;
 
 /// Customers' keys kept, about 0.5 KiB each.
 const CUSTOMER_KEYS_MAX: u64 = 32_768;
-
-/// How long a process that does not see an erasure may still read: half of what is promised.
-const CUSTOMER_KEY_LIFE: Duration = Duration::from_secs(30);
 
 const TENANT_KEYS_MAX: u64 = 10_000;
 
@@ -22,33 +19,42 @@ type Owner = (TenantId, CustomerId);
 
 /// Holds committed keys only; see [`crate::Source`].
 pub(crate) struct Memory {
-    tenants: Cache<TenantId, Arc<TenantKey>>,
+    tenants: Cache<TenantId, Arc<TenantKeys>>,
     customers: Cache<Owner, CustomerKey>,
     /// Whose keys were destroyed: not remembered again while somebody may still be reading them.
     destroyed: Cache<Owner, ()>,
 }
 
 impl Memory {
-    pub fn new() -> Self {
+    /// Nothing is kept for longer than `life`: so long may another process not see what this one
+    /// sees, a destruction or a new version.
+    pub fn new(life: Duration) -> Self {
         Self {
-            tenants: Cache::new(TENANT_KEYS_MAX),
+            tenants: Cache::builder()
+                .max_capacity(TENANT_KEYS_MAX)
+                .time_to_live(life)
+                .build(),
             customers: Cache::builder()
                 .max_capacity(CUSTOMER_KEYS_MAX)
-                .time_to_live(CUSTOMER_KEY_LIFE)
+                .time_to_live(life)
                 .build(),
             destroyed: Cache::builder()
                 .max_capacity(CUSTOMER_KEYS_MAX)
-                .time_to_live(2 * CUSTOMER_KEY_LIFE)
+                .time_to_live(2 * life)
                 .build(),
         }
     }
 
-    pub fn tenant(&self, tenant: &TenantId) -> Option<Arc<TenantKey>> {
+    pub fn tenant(&self, tenant: &TenantId) -> Option<Arc<TenantKeys>> {
         self.tenants.get(tenant)
     }
 
-    pub fn remember_tenant(&self, tenant: &TenantId, key: &Arc<TenantKey>) {
+    pub fn remember_tenant(&self, tenant: &TenantId, key: &Arc<TenantKeys>) {
         self.tenants.insert(tenant.clone(), Arc::clone(key));
+    }
+
+    pub fn forget_tenant(&self, tenant: &TenantId) {
+        self.tenants.invalidate(tenant);
     }
 
     /// What is known of `ids`, and the ids that are not, each once and in order: transactions that
@@ -94,10 +100,10 @@ mod tests {
 
     #[test]
     fn a_key_read_before_its_destruction_is_not_remembered_after() {
-        let memory = Memory::new();
+        let memory = Memory::new(Duration::from_secs(30));
         let tenant = TenantId::embedded_default();
         let id = CustomerId::generate();
-        let read = CustomerKey::new(&tenant, id, &[7; 32]);
+        let read = CustomerKey::new(&tenant, id, [(1, &[7; 32])]);
         memory.remember_customer(&tenant, id, &read);
         assert_eq!(memory.customers(&tenant, &[id]).0.len(), 1);
         memory.forget_customer(&tenant, id);
@@ -108,7 +114,7 @@ mod tests {
 
     #[test]
     fn what_is_missing_comes_once_and_in_order() {
-        let memory = Memory::new();
+        let memory = Memory::new(Duration::from_secs(30));
         let tenant = TenantId::embedded_default();
         let [first, second] = [CustomerId::generate(), CustomerId::generate()];
         let (_, missing) = memory.customers(&tenant, &[second, first, second]);

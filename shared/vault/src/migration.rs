@@ -1,4 +1,4 @@
-//! The tables of wrapped keys. Part of every service's migrations.
+//! The tables of wrapped keys and of their rotation. Part of every service's migrations.
 
 use sea_orm_migration::prelude::*;
 
@@ -22,15 +22,27 @@ impl MigrationTrait for CreateKeys {
             _ => ("uuid", "bytea", ""),
         };
         let conn = manager.get_connection();
+        // `purpose`: 1 wraps customers' keys, 2 blinds identifiers. `leaving`: 1 while an index key
+        // is being taken away.
         conn.execute_unprepared(&format!(
-            "CREATE TABLE vault_tenant_key (tenant_id text NOT NULL, version integer NOT NULL, \
-             wrapped {bytes} NOT NULL, PRIMARY KEY (tenant_id, version)){end}"
+            "CREATE TABLE vault_tenant_key (tenant_id text NOT NULL, purpose integer NOT NULL, \
+             version integer NOT NULL, root_id text NOT NULL, wrapped {bytes} NOT NULL, \
+             leaving integer NOT NULL, \
+             PRIMARY KEY (tenant_id, purpose, version)){end}"
         ))
         .await?;
         conn.execute_unprepared(&format!(
             "CREATE TABLE vault_customer_key (tenant_id text NOT NULL, customer_id {uuid} NOT NULL, \
              version integer NOT NULL, wrapped {bytes} NOT NULL, \
              PRIMARY KEY (tenant_id, customer_id, version)){end}"
+        ))
+        .await?;
+        conn.execute_unprepared(&format!(
+            "CREATE TABLE vault_rotation (tenant_id text NOT NULL, kind text NOT NULL, \
+             phase text NOT NULL, position {bytes} NOT NULL, pass_count bigint NOT NULL, \
+             done_count bigint NOT NULL, unreadable_count bigint NOT NULL, \
+             begin_time bigint NOT NULL, phase_time bigint NOT NULL, \
+             PRIMARY KEY (tenant_id, kind)){end}"
         ))
         .await?;
         Ok(())

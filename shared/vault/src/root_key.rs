@@ -5,6 +5,7 @@ use std::path::Path;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use dossier_kernel::{Error, Reason, Result};
+use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::cell::{Cipher, KEY_BYTES, as_key, random_key};
@@ -14,7 +15,11 @@ const WHAT: &str = "root key";
 /// 32 bytes; in a file as base64. Without it nothing that was sealed can be read: back it up apart
 /// from the data.
 #[derive(Clone)]
-pub struct RootKey(Zeroizing<[u8; KEY_BYTES]>);
+pub struct RootKey {
+    key: Zeroizing<[u8; KEY_BYTES]>,
+    /// 16 hexadecimal digits that are derived from the key and say nothing about it.
+    id: String,
+}
 
 impl RootKey {
     /// Reads the file an operator put there.
@@ -35,7 +40,18 @@ impl RootKey {
     }
 
     pub fn from_bytes(bytes: [u8; KEY_BYTES]) -> Self {
-        Self(Zeroizing::new(bytes))
+        Self::of(Zeroizing::new(bytes))
+    }
+
+    fn of(key: Zeroizing<[u8; KEY_BYTES]>) -> Self {
+        let digest = Sha256::new_with_prefix(b"dossier root key id")
+            .chain_update(key.as_slice())
+            .finalize();
+        let id = digest.iter().take(8).map(|byte| format!("{byte:02x}"));
+        Self {
+            id: id.collect(),
+            key,
+        }
     }
 
     fn decode(text: &str) -> Result<Self> {
@@ -46,11 +62,15 @@ impl RootKey {
             )
         };
         let bytes = Zeroizing::new(STANDARD.decode(text).map_err(|_| refuse())?);
-        as_key(&bytes).map(Self).map_err(|_| refuse())
+        as_key(&bytes).map(Self::of).map_err(|_| refuse())
     }
 
     pub(crate) fn cipher(&self) -> Cipher {
-        Cipher::new(&self.0)
+        Cipher::new(&self.key)
+    }
+
+    pub(crate) fn id_text(&self) -> &str {
+        &self.id
     }
 }
 
@@ -67,7 +87,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("temporary directory");
         let path = dir.path().join("root.key");
         let made = RootKey::load_or_generate(&path).expect("makes");
-        assert_eq!(RootKey::load(&path).expect("reads").0, made.0);
+        assert_eq!(RootKey::load(&path).expect("reads").key, made.key);
         let bad = dir.path().join("bad.key");
         std::fs::write(&bad, "c2hvcnQ=").expect("writes");
         assert!(RootKey::load_or_generate(&bad).is_err());

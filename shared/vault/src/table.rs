@@ -1,113 +1,211 @@
 //! The two tables of wrapped keys.
 
-use dossier_db::{Insert, error};
-use dossier_kernel::{CustomerId, Result, TenantId};
-use sea_orm::sea_query::{Alias, Condition, Expr, ExprTrait, Query};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, Value};
+use std::collections::HashMap;
+
+use dossier_db::{Backend, Insert, Tx, error};
+use dossier_kernel::{CustomerId, Error, Result, TenantId};
+use sea_orm::sea_query::{Alias, Condition, Expr, ExprTrait, LockType, Order, Query};
+use sea_orm::{ConnectionTrait, QueryResult, Value};
 use uuid::Uuid;
 
-use crate::tenant_key::VERSION;
+use crate::KeyVersion;
 
-const TENANT_KEY: &str = "vault_tenant_key";
-const CUSTOMER_KEY: &str = "vault_customer_key";
+pub const TENANT_KEY: &str = "vault_tenant_key";
+pub const CUSTOMER_KEY: &str = "vault_customer_key";
 
 /// Ids of one query at most, below the binds of every backend.
 const IDS_MAX: usize = 512;
 
-pub async fn tenant_key(conn: &impl ConnectionTrait, tenant: &TenantId) -> Result<Option<Vec<u8>>> {
-    let select = Query::select()
-        .column(Alias::new("wrapped"))
-        .from(Alias::new(TENANT_KEY))
-        .cond_where(of(tenant))
-        .and_where(Expr::col(Alias::new("version")).eq(VERSION))
-        .to_owned();
-    let statement = conn.get_database_backend().build(&select);
-    let row = conn.query_one_raw(statement).await.map_err(error)?;
-    row.map(|row| row.try_get_by(0)).transpose().map_err(error)
+/// What a tenant's key is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Wraps customers' keys.
+    Wrap,
+    /// Blinds identifiers.
+    Index,
 }
 
-/// Leaves the key that is there.
-pub async fn insert_tenant_key(
-    conn: &DatabaseTransaction,
-    tenant: &TenantId,
-    wrapped: Vec<u8>,
-) -> Result<()> {
-    Insert::into(TENANT_KEY, &["tenant_id", "version", "wrapped"])
+impl Purpose {
+    pub fn code(self) -> i32 {
+        match self {
+            Self::Wrap => 1,
+            Self::Index => 2,
+        }
+    }
+}
+
+/// A tenant's key as the table has it.
+pub struct Wrapped {
+    pub purpose: Purpose,
+    pub version: KeyVersion,
+    /// Of the root key it is wrapped with.
+    pub root_id: String,
+    pub wrapped: Vec<u8>,
+    /// An index key whose blind indexes are being deleted.
+    pub leaving: bool,
+}
+
+/// One version of a customer's key as the table has it.
+pub struct WrappedCustomerKey {
+    pub customer: CustomerId,
+    pub version: KeyVersion,
+    pub wrapped: Vec<u8>,
+}
+
+/// All versions for all purposes, in no order.
+pub async fn tenant_keys(conn: &impl ConnectionTrait, tenant: &TenantId) -> Result<Vec<Wrapped>> {
+    let select = Query::select()
+        .columns(["purpose", "version", "root_id", "wrapped", "leaving"].map(Alias::new))
+        .from(Alias::new(TENANT_KEY))
+        .cond_where(of(tenant))
+        .to_owned();
+    let statement = conn.get_database_backend().build(&select);
+    let rows = conn.query_all_raw(statement).await.map_err(error)?;
+    rows.iter().map(wrapped).collect()
+}
+
+/// Of a row that begins with these columns.
+pub fn wrapped(row: &QueryResult) -> Result<Wrapped> {
+    let purpose: i32 = row.try_get_by(0).map_err(error)?;
+    let leaving: i32 = row.try_get_by(4).map_err(error)?;
+    Ok(Wrapped {
+        purpose: [Purpose::Wrap, Purpose::Index]
+            .into_iter()
+            .find(|known| known.code() == purpose)
+            .ok_or_else(|| Error::internal("a tenant key of no known purpose"))?,
+        version: row.try_get_by(1).map_err(error)?,
+        root_id: row.try_get_by(2).map_err(error)?,
+        wrapped: row.try_get_by(3).map_err(error)?,
+        leaving: leaving != 0,
+    })
+}
+
+/// Leaves the keys that are there.
+pub async fn insert_tenant_keys(tx: &Tx, tenant: &TenantId, keys: Vec<Wrapped>) -> Result<()> {
+    let columns = [
+        "tenant_id",
+        "purpose",
+        "version",
+        "root_id",
+        "wrapped",
+        "leaving",
+    ];
+    let values = keys.into_iter().flat_map(|key| -> [Value; 6] {
+        [
+            tenant.as_str().into(),
+            key.purpose.code().into(),
+            key.version.into(),
+            key.root_id.into(),
+            key.wrapped.into(),
+            i32::from(key.leaving).into(),
+        ]
+    });
+    Insert::into(TENANT_KEY, &columns)
         .skip_conflicts()
-        .rows(
-            conn,
-            vec![tenant.as_str().into(), VERSION.into(), wrapped.into()],
-        )
+        .rows(tx.conn(), values.collect())
         .await
         .map_err(error)?;
     Ok(())
 }
 
-/// Those of `ids` that have a key, in no order.
+/// Ids of the root keys that some key of this database is wrapped with.
+pub async fn root_ids(conn: &impl ConnectionTrait) -> Result<Vec<String>> {
+    let select = Query::select()
+        .distinct()
+        .column(Alias::new("root_id"))
+        .from(Alias::new(TENANT_KEY))
+        .to_owned();
+    let statement = conn.get_database_backend().build(&select);
+    let rows = conn.query_all_raw(statement).await.map_err(error)?;
+    rows.iter()
+        .map(|row| row.try_get_by(0).map_err(error))
+        .collect()
+}
+
+/// All versions of the keys of those of `ids` that have one.
 pub async fn customer_keys(
     conn: &impl ConnectionTrait,
     tenant: &TenantId,
     ids: &[CustomerId],
-) -> Result<Vec<(CustomerId, Vec<u8>)>> {
-    let mut keys = Vec::with_capacity(ids.len());
+    lock: Option<LockType>,
+) -> Result<HashMap<CustomerId, Vec<WrappedCustomerKey>>> {
+    let backend = conn.get_database_backend();
+    let mut keys = HashMap::<_, Vec<WrappedCustomerKey>>::with_capacity(ids.len());
     for ids in ids.chunks(IDS_MAX) {
-        let select = Query::select()
-            .columns([Alias::new("customer_id"), Alias::new("wrapped")])
+        let mut select = Query::select()
+            .columns(["customer_id", "version", "wrapped"].map(Alias::new))
             .from(Alias::new(CUSTOMER_KEY))
             .cond_where(of(tenant))
             .and_where(Expr::col(Alias::new("customer_id")).is_in(padded(ids)))
-            .and_where(Expr::col(Alias::new("version")).eq(VERSION))
             .to_owned();
-        let statement = conn.get_database_backend().build(&select);
+        if let Some(lock) = lock
+            && backend == sea_orm::DbBackend::Postgres
+        {
+            // In one order everywhere: two who lock the same rows cannot wait in a circle.
+            select
+                .order_by(Alias::new("customer_id"), Order::Asc)
+                .order_by(Alias::new("version"), Order::Asc)
+                .lock(lock);
+        }
+        let statement = backend.build(&select);
         for row in conn.query_all_raw(statement).await.map_err(error)? {
-            let id: Uuid = row.try_get_by(0).map_err(error)?;
-            keys.push((CustomerId(id), row.try_get_by(1).map_err(error)?));
+            let key = customer_key(&row)?;
+            keys.entry(key.customer).or_default().push(key);
         }
     }
     Ok(keys)
 }
 
+pub fn customer_key(row: &QueryResult) -> Result<WrappedCustomerKey> {
+    let id: Uuid = row.try_get_by(0).map_err(error)?;
+    Ok(WrappedCustomerKey {
+        customer: CustomerId(id),
+        version: row.try_get_by(1).map_err(error)?,
+        wrapped: row.try_get_by(2).map_err(error)?,
+    })
+}
+
 /// Leaves the keys that are there; says how many were not.
 pub async fn insert_customer_keys(
-    conn: &DatabaseTransaction,
+    tx: &Tx,
     tenant: &TenantId,
-    keys: Vec<(CustomerId, Vec<u8>)>,
+    keys: Vec<WrappedCustomerKey>,
 ) -> Result<u64> {
     let columns = ["tenant_id", "customer_id", "version", "wrapped"];
     let values = keys
         .into_iter()
-        .flat_map(|(id, wrapped)| -> [Value; 4] {
+        .flat_map(|key| -> [Value; 4] {
             [
                 tenant.as_str().into(),
-                id.uuid().into(),
-                VERSION.into(),
-                wrapped.into(),
+                key.customer.uuid().into(),
+                key.version.into(),
+                key.wrapped.into(),
             ]
         })
         .collect();
     Insert::into(CUSTOMER_KEY, &columns)
         .skip_conflicts()
-        .rows(conn, values)
+        .rows(tx.conn(), values)
         .await
         .map_err(error)
 }
 
-pub async fn delete_customer_key(
-    conn: &DatabaseTransaction,
-    tenant: &TenantId,
-    id: CustomerId,
-) -> Result<()> {
+pub async fn delete_customer_key(tx: &Tx, tenant: &TenantId, id: CustomerId) -> Result<()> {
+    if tx.backend() == Backend::Postgres {
+        // Waits for whoever seals with the key or makes its next version, and sees that version.
+        customer_keys(tx.conn(), tenant, &[id], Some(LockType::Update)).await?;
+    }
     let delete = Query::delete()
         .from_table(Alias::new(CUSTOMER_KEY))
         .cond_where(of(tenant))
         .and_where(Expr::col(Alias::new("customer_id")).eq(id.uuid()))
         .to_owned();
-    let statement = conn.get_database_backend().build(&delete);
-    conn.execute_raw(statement).await.map_err(error)?;
+    let statement = tx.conn().get_database_backend().build(&delete);
+    tx.conn().execute_raw(statement).await.map_err(error)?;
     Ok(())
 }
 
-fn of(tenant: &TenantId) -> Condition {
+pub fn of(tenant: &TenantId) -> Condition {
     Condition::all().add(Expr::col(Alias::new("tenant_id")).eq(tenant.as_str()))
 }
 

@@ -2,50 +2,85 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use dossier_db::{Db, Tx};
 use dossier_kernel::{Ctx, CustomerId, Error, Reason, Result, TenantId};
+use sea_orm::sea_query::LockType;
+use tokio::sync::Notify;
 
-use crate::cell::{Cipher, Unreadable};
+use crate::blind_index::BlindIndexes;
+use crate::cell::FIRST;
 use crate::memory::Memory;
-use crate::tenant_key::TenantKey;
-use crate::{CustomerKey, RootKey, Source, table};
+use crate::table::{Purpose, WrappedCustomerKey};
+use crate::tenant_key::{self, TenantKeys};
+use crate::{CustomerKey, RootKey, RootKeys, Source, table};
 
 /// The keys of one service's database. Cheap to clone.
 #[derive(Clone)]
 pub struct Vault(Arc<Inner>);
 
 struct Inner {
-    root: Cipher,
+    roots: RootKeys,
     db: Db,
     memory: Memory,
+    key_life: Duration,
+    rotation_begun: Notify,
+}
+
+/// What a vault is opened with.
+#[derive(Clone)]
+pub struct Options {
+    pub roots: RootKeys,
+    /// How long unwrapped keys stay in memory: what other processes change is seen so late.
+    pub key_life: Duration,
+}
+
+impl Options {
+    /// Half of the minute within which an erasure is promised to be seen everywhere.
+    pub const KEY_LIFE: Duration = Duration::from_secs(30);
+}
+
+impl From<RootKey> for Options {
+    fn from(root: RootKey) -> Self {
+        Self {
+            roots: RootKeys::new(root),
+            key_life: Self::KEY_LIFE,
+        }
+    }
 }
 
 impl Vault {
-    /// [`Reason::FailedPrecondition`] for another root key than the database was made with: what
-    /// that one sealed could not be read, and what this one would seal nobody else could.
-    pub async fn open(root: RootKey, db: Db) -> Result<Self> {
+    /// [`Reason::FailedPrecondition`] when a key of the database is wrapped with a root key that is
+    /// not among the known ones: what that one sealed could not be read, and what another would
+    /// seal nobody else could.
+    pub async fn open(options: impl Into<Options>, db: Db) -> Result<Self> {
+        let Options { roots, key_life } = options.into();
         let vault = Self(Arc::new(Inner {
-            root: root.cipher(),
+            roots,
             db,
-            memory: Memory::new(),
+            memory: Memory::new(key_life),
+            key_life,
+            rotation_begun: Notify::new(),
         }));
-        // A key of no tenant, which seals nothing, is there to tell root keys apart from the start.
+        for id in table::root_ids(&vault.0.db.reader_of(&TenantId::all())).await? {
+            vault.0.roots.find(&id)?;
+        }
+        // Keys of no tenant, which seal nothing, are there to tell root keys apart from the start.
         let pin = TenantId::all();
-        let wrapped = match table::tenant_key(vault.0.db.reader(), &pin).await? {
-            Some(wrapped) => wrapped,
-            None => vault.make_tenant_key(&pin).await?,
-        };
-        TenantKey::unwrap(&vault.0.root, &pin, &wrapped).map_err(|Unreadable| {
-            Error::new(
-                Reason::FailedPrecondition,
-                "The root key is not the one this database was made with; configure that one.",
-            )
-        })?;
+        if vault
+            .read_tenant_keys(&pin)
+            .await
+            .map_err(another_root)?
+            .is_none()
+        {
+            vault.make_tenant_keys(&pin).await?;
+        }
         Ok(vault)
     }
 
-    /// Keys of those customers that have one; one query for what is not remembered.
+    /// Keys of those customers that have one; one query for what is not remembered. To open what
+    /// was read from a table or a cache prefer [`Self::keys_to_open`].
     pub async fn keys<S: Source>(
         &self,
         source: &S,
@@ -53,31 +88,87 @@ impl Vault {
         ids: &[CustomerId],
     ) -> Result<HashMap<CustomerId, CustomerKey>> {
         let (mut found, missing) = self.0.memory.customers(tenant, ids);
-        if missing.is_empty() {
-            return Ok(found);
+        self.load(source, tenant, missing, &mut found).await?;
+        Ok(found)
+    }
+
+    /// Keys of the customers to whom these cells belong, those that have one. A cell of a version
+    /// that is not remembered yet has its customer's key read again, so that a rotation elsewhere
+    /// is not noticed.
+    pub async fn keys_to_open<'c, S: Source>(
+        &self,
+        source: &S,
+        tenant: &TenantId,
+        cells: impl IntoIterator<Item = (CustomerId, &'c [u8])>,
+    ) -> Result<HashMap<CustomerId, CustomerKey>> {
+        let cells: Vec<(CustomerId, &[u8])> = cells.into_iter().collect();
+        let ids: Vec<CustomerId> = cells.iter().map(|(id, _)| *id).collect();
+        let (mut found, mut missing) = self.0.memory.customers(tenant, &ids);
+        for (id, cell) in cells {
+            if found.get(&id).is_some_and(|key| !key.knows(cell)) {
+                found.remove(&id);
+                missing.push(id);
+            }
         }
-        // A tenant without a key has no customer with one.
-        let Some(tenant_key) = self.find_tenant_key(source, tenant).await? else {
-            return Ok(found);
-        };
-        for (id, wrapped) in table::customer_keys(source, tenant, &missing).await? {
-            let key = tenant_key.unwrap_customer_key(id, &wrapped)?;
+        self.load(source, tenant, missing, &mut found).await?;
+        Ok(found)
+    }
+
+    async fn load<S: Source>(
+        &self,
+        source: &S,
+        tenant: &TenantId,
+        mut ids: Vec<CustomerId>,
+        found: &mut HashMap<CustomerId, CustomerKey>,
+    ) -> Result<()> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        ids.sort_unstable();
+        ids.dedup();
+        let rows = table::customer_keys(source, tenant, &ids, None).await?;
+        for (id, key) in self.unwrap(source, tenant, &rows).await? {
             if S::COMMITTED {
                 self.0.memory.remember_customer(tenant, id, &key);
             }
             found.insert(id, key);
         }
-        Ok(found)
+        Ok(())
     }
 
-    /// Keys of all these customers, made in the transaction where there is none yet.
+    async fn unwrap<S: Source>(
+        &self,
+        source: &S,
+        tenant: &TenantId,
+        rows: &HashMap<CustomerId, Vec<WrappedCustomerKey>>,
+    ) -> Result<Vec<(CustomerId, CustomerKey)>> {
+        if rows.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut tenant_keys = self.find_tenant_keys(source, tenant).await?;
+        let known = |keys: &TenantKeys| rows.values().flatten().all(|row| keys.knows(row));
+        if !tenant_keys.as_deref().is_some_and(known) {
+            // Wrapped anew since those were read.
+            self.0.memory.forget_tenant(tenant);
+            tenant_keys = self.find_tenant_keys(source, tenant).await?;
+        }
+        let tenant_keys = tenant_keys.ok_or_else(lost)?;
+        rows.iter()
+            .map(|(id, rows)| Ok((*id, tenant_keys.customer_key(rows)?)))
+            .collect()
+    }
+
+    /// Keys of all these customers, to seal with; made in the transaction where there is none yet.
+    /// They are read from the table and cannot be destroyed before the transaction ends: what this
+    /// process remembers another may have destroyed, and what is sealed under such a key nobody
+    /// ever reads.
     pub async fn keys_or_create(
         &self,
         tx: &Tx,
         tenant: &TenantId,
         ids: &[CustomerId],
     ) -> Result<HashMap<CustomerId, CustomerKey>> {
-        let mut found = self.keys(tx.conn(), tenant, ids).await?;
+        let mut found = self.lock(tx, tenant, ids).await?;
         let mut missing: Vec<CustomerId> = ids
             .iter()
             .copied()
@@ -88,21 +179,34 @@ impl Vault {
         }
         missing.sort_unstable();
         missing.dedup();
-        let tenant_key = self.tenant_key_in(tx, tenant).await?;
+        let tenant_keys = self.tenant_keys_in(tx, tenant).await?;
         let mut rows = Vec::with_capacity(missing.len());
         for id in &missing {
-            let (key, wrapped) = tenant_key.generate_customer_key(*id)?;
+            let (key, wrapped) = tenant_keys.generate_customer_key(*id)?;
             found.insert(*id, key);
-            rows.push((*id, wrapped));
+            rows.push(wrapped);
         }
-        let made = table::insert_customer_keys(tx.conn(), tenant, rows).await?;
+        let made = table::insert_customer_keys(tx, tenant, rows).await?;
         if made < missing.len() as u64 {
             // Another transaction was first with some of them: theirs are the keys.
-            for (id, wrapped) in table::customer_keys(tx.conn(), tenant, &missing).await? {
-                found.insert(id, tenant_key.unwrap_customer_key(id, &wrapped)?);
-            }
+            found.extend(self.lock(tx, tenant, &missing).await?);
         }
         Ok(found)
+    }
+
+    /// Keys that are there, and stay until the transaction ends.
+    pub(crate) async fn lock(
+        &self,
+        tx: &Tx,
+        tenant: &TenantId,
+        ids: &[CustomerId],
+    ) -> Result<HashMap<CustomerId, CustomerKey>> {
+        let mut ids = ids.to_vec();
+        ids.sort_unstable();
+        ids.dedup();
+        let rows = table::customer_keys(tx.conn(), tenant, &ids, Some(LockType::KeyShare)).await?;
+        let keys = self.unwrap(tx.conn(), tenant, &rows).await?;
+        Ok(keys.into_iter().collect())
     }
 
     /// The key of one customer, made in the transaction where there is none yet.
@@ -119,92 +223,133 @@ impl Vault {
     }
 
     /// By what a value is found and kept unique: equal in the tenant for equal kind and value.
-    /// The tenant's first use makes its key in a transaction of its own, so that one must not
+    /// The tenant's first use makes its keys in a transaction of its own, so that one must not
     /// happen inside a transaction; later ones may.
     pub async fn blind_index(
         &self,
         tenant: &TenantId,
         kind: &str,
         normalized: &str,
-    ) -> Result<[u8; 32]> {
-        let key = match self.find_tenant_key(self.0.db.reader(), tenant).await? {
-            Some(key) => key,
-            None => {
-                let wrapped = self.make_tenant_key(tenant).await?;
-                self.unwrap_committed(tenant, &wrapped)?
-            }
+    ) -> Result<BlindIndexes> {
+        let keys = match self
+            .find_tenant_keys(&self.0.db.reader_of(tenant), tenant)
+            .await?
+        {
+            Some(keys) => keys,
+            None => self.make_tenant_keys(tenant).await?,
         };
-        Ok(key.blind_index(kind, normalized))
+        keys.blind(kind, normalized)
     }
 
-    /// Deletes the customer's key. Once this commits, nothing that was sealed under it can be read:
-    /// by this process at once, by others when they have forgotten it, within 30 seconds.
+    /// Deletes the customer's key in all its versions. Once this commits, nothing that was sealed
+    /// under it can be read: by this process at once, by others when they have forgotten it, within
+    /// [`Options::key_life`]. Who seals for the same customer later gets another key.
     pub async fn destroy(&self, tx: &Tx, tenant: &TenantId, id: CustomerId) -> Result<()> {
         self.forget(tenant, id);
-        table::delete_customer_key(tx.conn(), tenant, id).await
+        table::delete_customer_key(tx, tenant, id).await
     }
 
     /// Drops the customer's key from this process' memory, also where somebody is just reading it;
-    /// for those who hear of a destruction elsewhere.
+    /// for those who hear of a destruction elsewhere, and for whoever destroyed, after the commit.
     pub fn forget(&self, tenant: &TenantId, id: CustomerId) {
         self.0.memory.forget_customer(tenant, id);
     }
 
-    async fn find_tenant_key<S: Source>(
+    pub(crate) fn db(&self) -> &Db {
+        &self.0.db
+    }
+
+    pub(crate) fn roots(&self) -> &RootKeys {
+        &self.0.roots
+    }
+
+    pub(crate) fn key_life(&self) -> Duration {
+        self.0.key_life
+    }
+
+    /// Returns when a rotation was begun by this process.
+    pub(crate) async fn rotation_begun(&self) {
+        self.0.rotation_begun.notified().await;
+    }
+
+    pub(crate) fn tell_rotator(&self) {
+        self.0.rotation_begun.notify_one();
+    }
+
+    pub(crate) fn forget_tenant(&self, tenant: &TenantId) {
+        self.0.memory.forget_tenant(tenant);
+    }
+
+    async fn find_tenant_keys<S: Source>(
         &self,
         source: &S,
         tenant: &TenantId,
-    ) -> Result<Option<Arc<TenantKey>>> {
-        if let Some(key) = self.0.memory.tenant(tenant) {
-            return Ok(Some(key));
+    ) -> Result<Option<Arc<TenantKeys>>> {
+        if let Some(keys) = self.0.memory.tenant(tenant) {
+            return Ok(Some(keys));
         }
-        let Some(wrapped) = table::tenant_key(source, tenant).await? else {
-            return Ok(None);
-        };
-        if S::COMMITTED {
-            return self.unwrap_committed(tenant, &wrapped).map(Some);
+        let rows = table::tenant_keys(source, tenant).await?;
+        let keys = TenantKeys::read(&self.0.roots, tenant, &rows).await?;
+        let keys = keys.map(Arc::new);
+        if let Some(keys) = &keys
+            && S::COMMITTED
+        {
+            self.0.memory.remember_tenant(tenant, keys);
         }
-        Ok(Some(Arc::new(self.unwrap(tenant, &wrapped)?)))
+        Ok(keys)
+    }
+
+    async fn read_tenant_keys(&self, tenant: &TenantId) -> Result<Option<Arc<TenantKeys>>> {
+        self.find_tenant_keys(&self.0.db.reader_of(tenant), tenant)
+            .await
     }
 
     /// Inside a transaction: found, or made and not remembered.
-    async fn tenant_key_in(&self, tx: &Tx, tenant: &TenantId) -> Result<Arc<TenantKey>> {
-        if let Some(key) = self.find_tenant_key(tx.conn(), tenant).await? {
-            return Ok(key);
+    pub(crate) async fn tenant_keys_in(
+        &self,
+        tx: &Tx,
+        tenant: &TenantId,
+    ) -> Result<Arc<TenantKeys>> {
+        if let Some(keys) = self.find_tenant_keys(tx.conn(), tenant).await? {
+            return Ok(keys);
         }
-        let made = TenantKey::generate(&self.0.root, tenant)?;
-        table::insert_tenant_key(tx.conn(), tenant, made).await?;
-        let wrapped = table::tenant_key(tx.conn(), tenant)
-            .await?
-            .ok_or_else(lost)?;
-        Ok(Arc::new(self.unwrap(tenant, &wrapped)?))
+        insert_first(&self.0.roots, tx, tenant).await?;
+        let keys = self.find_tenant_keys(tx.conn(), tenant).await?;
+        keys.ok_or_else(lost)
     }
 
-    /// In a transaction of its own; gives what is in the table then, wrapped.
-    async fn make_tenant_key(&self, tenant: &TenantId) -> Result<Vec<u8>> {
+    /// In a transaction of its own; gives what is in the table then.
+    async fn make_tenant_keys(&self, tenant: &TenantId) -> Result<Arc<TenantKeys>> {
         let ctx = Ctx::service("vault", tenant.clone());
-        let made = TenantKey::generate(&self.0.root, tenant)?;
-        let of = tenant.clone();
+        let (roots, of) = (self.0.roots.clone(), tenant.clone());
         let work = self.0.db.write(&ctx, move |tx| {
-            Box::pin(async move { table::insert_tenant_key(tx.conn(), &of, made).await })
+            Box::pin(async move { insert_first(&roots, tx, &of).await })
         });
         work.await?;
-        table::tenant_key(self.0.db.reader(), tenant)
-            .await?
-            .ok_or_else(lost)
-    }
-
-    fn unwrap_committed(&self, tenant: &TenantId, wrapped: &[u8]) -> Result<Arc<TenantKey>> {
-        let key = Arc::new(self.unwrap(tenant, wrapped)?);
-        self.0.memory.remember_tenant(tenant, &key);
-        Ok(key)
-    }
-
-    fn unwrap(&self, tenant: &TenantId, wrapped: &[u8]) -> Result<TenantKey> {
-        Ok(TenantKey::unwrap(&self.0.root, tenant, wrapped)?)
+        self.read_tenant_keys(tenant).await?.ok_or_else(lost)
     }
 }
 
+async fn insert_first(roots: &RootKeys, tx: &Tx, tenant: &TenantId) -> Result<()> {
+    let mut keys = Vec::with_capacity(2);
+    for purpose in [Purpose::Wrap, Purpose::Index] {
+        keys.push(tenant_key::generate(roots, tenant, purpose, FIRST).await?);
+    }
+    table::insert_tenant_keys(tx, tenant, keys).await
+}
+
+/// A known id and yet another key: somebody wrote to the table.
+fn another_root(cause: Error) -> Error {
+    if cause.reason() != Reason::Internal {
+        return cause;
+    }
+    Error::new(
+        Reason::FailedPrecondition,
+        "The root key is not the one this database was made with; configure that one.",
+    )
+    .caused_by(cause)
+}
+
 fn lost() -> Error {
-    Error::internal("a tenant key was inserted and is not there")
+    Error::internal("a tenant's keys were inserted and are not there")
 }

@@ -68,7 +68,7 @@ async fn what_is_sealed_opens_after_a_restart_and_for_its_owner_only() {
 
         let restarted = open(&db).await;
         let keys = restarted
-            .keys(db.db.reader(), &ours, &[wang, li])
+            .keys(&db.db.reader_of(&ours), &ours, &[wang, li])
             .await
             .expect("reads");
         assert_eq!(
@@ -89,7 +89,7 @@ async fn what_is_sealed_opens_after_a_restart_and_for_its_owner_only() {
             "{db:?}: another column"
         );
         let foreign = restarted
-            .keys(db.db.reader(), &theirs, &[wang])
+            .keys(&db.db.reader_of(&theirs), &theirs, &[wang])
             .await
             .expect("reads");
         assert!(
@@ -116,14 +116,14 @@ async fn a_key_of_a_rolled_back_transaction_is_never_used() {
         });
         assert!(failed.await.is_err());
         let none = vault
-            .keys(db.db.reader(), &ours, &[id])
+            .keys(&db.db.reader_of(&ours), &ours, &[id])
             .await
             .expect("reads");
         assert!(none.is_empty(), "{db:?}");
         let sealed = seal(&vault, &db, &ours, id, b"name").await;
         let keys = open(&db)
             .await
-            .keys(db.db.reader(), &ours, &[id])
+            .keys(&db.db.reader_of(&ours), &ours, &[id])
             .await
             .expect("reads");
         assert!(
@@ -144,7 +144,7 @@ async fn concurrent_first_uses_agree_on_one_key() {
             futures::future::join_all((0..16).map(|_| seal(&vault, &db, &ours, id, b"name"))).await;
         let keys = open(&db)
             .await
-            .keys(db.db.reader(), &ours, &[id])
+            .keys(&db.db.reader_of(&ours), &ours, &[id])
             .await
             .expect("reads");
         for cell in &cells {
@@ -163,7 +163,7 @@ async fn a_destroyed_key_opens_nothing_any_more() {
         let sealed = seal(&vault, &db, &ours, id, b"name").await;
         assert_eq!(
             vault
-                .keys(db.db.reader(), &ours, &[id])
+                .keys(&db.db.reader_of(&ours), &ours, &[id])
                 .await
                 .expect("reads")
                 .len(),
@@ -179,7 +179,7 @@ async fn a_destroyed_key_opens_nothing_any_more() {
             .expect("destroys");
         assert!(
             vault
-                .keys(db.db.reader(), &ours, &[id])
+                .keys(&db.db.reader_of(&ours), &ours, &[id])
                 .await
                 .expect("reads")
                 .is_empty(),
@@ -188,7 +188,7 @@ async fn a_destroyed_key_opens_nothing_any_more() {
         // A customer of the same id gets another key: the old cells stay closed.
         seal(&vault, &db, &ours, id, b"name").await;
         let keys = vault
-            .keys(db.db.reader(), &ours, &[id])
+            .keys(&db.db.reader_of(&ours), &ours, &[id])
             .await
             .expect("reads");
         assert!(keys[&id].open(&place(), &sealed).is_err(), "{db:?}");
@@ -263,7 +263,7 @@ async fn a_key_read_in_a_transaction_that_rolls_back_is_not_remembered() {
         let sealed = seal(&vault, &db, &ours, id, b"name").await;
         let restarted = open(&db).await;
         let keys = restarted
-            .keys(db.db.reader(), &ours, &[id])
+            .keys(&db.db.reader_of(&ours), &ours, &[id])
             .await
             .expect("reads");
         assert!(keys[&id].open(&place(), &sealed).is_ok(), "{db:?}");
@@ -303,7 +303,7 @@ async fn many_keys_are_made_at_once_by_many_without_waiting_for_each_other_for_e
         let cells = futures::future::join_all(asked).await.concat();
         let restarted = open(&db).await;
         let keys = restarted
-            .keys(db.db.reader(), &ours, &ids)
+            .keys(&db.db.reader_of(&ours), &ours, &ids)
             .await
             .expect("reads");
         assert_eq!(keys.len(), 700);
@@ -339,7 +339,10 @@ async fn a_wrapped_key_that_was_moved_does_not_unwrap() {
             })
             .await
             .expect("moves");
-        let moved = open(&db).await.keys(db.db.reader(), &ours, &[li]).await;
+        let moved = open(&db)
+            .await
+            .keys(&db.db.reader_of(&ours), &ours, &[li])
+            .await;
         let refused = moved.expect_err("refused");
         assert_eq!(refused.reason(), Reason::Internal, "{db:?}");
         db.discard().await;

@@ -1,8 +1,10 @@
 //! One file a command.
 
+pub(crate) mod access;
 pub(crate) mod customer;
 pub(crate) mod health;
 pub(crate) mod import;
+pub(crate) mod keys;
 pub(crate) mod migrate;
 pub(crate) mod report;
 pub(crate) mod segment;

@@ -1,5 +1,6 @@
 //! Reads and writes cases and their replies.
 
+use dossier_access::Sight;
 use dossier_db::{Db, Tx, error, find, keyset, update_many};
 use dossier_filter::{Column as FilterColumn, Columns, Filter};
 use dossier_kernel::id::CaseId;
@@ -68,6 +69,7 @@ impl Cases {
             resolution,
             resolve_time,
             close_time,
+            masked: _,
         } = case;
         let texts = CaseTexts {
             subject: subject.expose().clone(),
@@ -98,14 +100,24 @@ impl Cases {
         })
     }
 
-    /// Opens rows, all keys in one query. A case whose customer's key is destroyed opens without
+    /// Opens rows within sight, all keys in one query. A case whose customer's key is destroyed opens without
     /// its words.
     pub async fn open(
         vault: &Vault,
         db: &Db,
         tenant: &TenantId,
         rows: Vec<CaseRows>,
+        sight: Sight,
     ) -> Result<Vec<Case>> {
+        if !sight.direct {
+            let unopened = rows.into_iter().map(|row| {
+                Ok(Case {
+                    masked: true,
+                    ..Self::from_rows(None, row)?
+                })
+            });
+            return unopened.collect();
+        }
         let cells = rows.iter().flat_map(CaseRows::cells);
         let keys = vault
             .keys_to_open(&db.reader_of(tenant), tenant, cells)
@@ -170,6 +182,7 @@ impl Cases {
             resolution: texts.resolution.map(Pii::new),
             resolve_time: resolve_time.map(Timestamp),
             close_time: close_time.map(Timestamp),
+            masked: false,
         })
     }
 
@@ -248,7 +261,10 @@ impl Cases {
             }
             _ => String::new(),
         };
-        Ok((with_replies(&db.reader_of(tenant), tenant, rows).await?, next))
+        Ok((
+            with_replies(&db.reader_of(tenant), tenant, rows).await?,
+            next,
+        ))
     }
 }
 

@@ -58,6 +58,7 @@ impl FeedbackEvent {
             invitation,
             create_time,
             answers,
+            masked: _,
         } = response;
         let scores = answers.iter().filter_map(|answer| match &answer.value {
             AnswerValue::Score(score) => Some((answer.question_id.clone(), *score)),
@@ -90,6 +91,7 @@ impl FeedbackEvent {
             resolution: _,
             resolve_time,
             close_time,
+            masked: _,
         } = case;
         let replies = replies.iter().map(|reply| Told {
             create_time: reply.create_time,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use dossier_access::Sight;
 use dossier_db::{Db, Tx, error, find, insert_many, keyset};
 use dossier_kernel::id::{InvitationId, ResponseId, SurveyId};
 use dossier_kernel::paging::KeyValue;
@@ -48,6 +49,7 @@ impl Responses {
             invitation,
             create_time,
             answers,
+            masked: _,
         } = response;
         let mut texts = BTreeMap::new();
         let mut clear = Vec::with_capacity(answers.len());
@@ -87,13 +89,24 @@ impl Responses {
         })
     }
 
-    /// Opens rows, all keys in one query. `None` for texts of a customer whose key is destroyed.
+    /// Opens rows within sight, all keys in one query. `None` for texts of a customer whose key is destroyed.
     pub async fn open(
         vault: &Vault,
         db: &Db,
         tenant: &TenantId,
         rows: Vec<ResponseRow>,
+        sight: Sight,
     ) -> Result<Vec<Response>> {
+        if !sight.direct {
+            let unopened = rows.into_iter().map(|row| {
+                let masked = row.direct.is_some();
+                Ok(Response {
+                    masked,
+                    ..Self::from_row(None, row)?
+                })
+            });
+            return unopened.collect();
+        }
         let cells = rows.iter().filter_map(|row| {
             let cell = row.direct.as_deref()?;
             Some((CustomerId(row.customer_id), cell))
@@ -143,6 +156,7 @@ impl Responses {
             invitation: InvitationId(invitation_id),
             create_time: Timestamp(create_time),
             answers: answers.collect(),
+            masked: false,
         })
     }
 

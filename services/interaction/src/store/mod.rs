@@ -16,6 +16,7 @@ mod entity;
 mod interaction;
 mod migration;
 mod record;
+mod registry;
 mod summary;
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,7 @@ pub use entity::Model;
 pub use interaction::{find, find_many, find_many_clear};
 pub use migration::migrations;
 pub use record::{Event, Recorded, Rows, recorded};
+pub use registry::REGISTRY;
 pub use summary::summary;
 pub use timeline::{Page, key, list};
 pub use words::open_words;

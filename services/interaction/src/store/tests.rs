@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use dossier_access::Sight;
 use dossier_db::testing::TestDb;
 use dossier_feed::{Feed, Item, Options};
 use dossier_filter::Filter;
@@ -68,7 +69,7 @@ impl World {
         let reader = &self.test.db.reader_of(&self.ctx.tenant);
         let model = find(reader, &self.ctx.tenant, id).await.expect("reads")?;
         let models = [model];
-        let words = open_words(&self.vault, reader, &self.ctx.tenant, &models).await;
+        let words = open_words(&self.vault, reader, &self.ctx.tenant, &models, Sight::ALL).await;
         let words = words.expect("opens").pop().expect("one");
         let [model] = models;
         Some(model.read(words).expect("readable"))
@@ -87,9 +88,13 @@ impl World {
                 after: after.as_deref(),
                 limit: limit + 1,
             };
-            let rows = list(&self.test.db.reader_of(&self.ctx.tenant), &self.ctx.tenant, page)
-                .await
-                .expect("lists");
+            let rows = list(
+                &self.test.db.reader_of(&self.ctx.tenant),
+                &self.ctx.tenant,
+                page,
+            )
+            .await
+            .expect("lists");
             let (rows, more) = dossier_db::keyset::cut(rows, limit);
             ids.extend(rows.iter().map(|row| InteractionId(row.id)));
             match rows.last().filter(|_| more) {
@@ -449,7 +454,10 @@ async fn the_database_sums_up_as_the_rules_do() {
         world.record(rows).await;
 
         let sum = |window| {
-            let (reader, tenant) = (&world.test.db.reader_of(&world.ctx.tenant), &world.ctx.tenant);
+            let (reader, tenant) = (
+                &world.test.db.reader_of(&world.ctx.tenant),
+                &world.ctx.tenant,
+            );
             async move {
                 Summary::of(
                     summary(reader, tenant, customer, window)

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use dossier_access::Sight;
 use dossier_db::Reader;
 use dossier_kernel::{CustomerId, Error, Pii, Result, TenantId};
 use dossier_vault::{Place, Vault};
@@ -34,6 +35,7 @@ pub fn to_plain(words: &Words) -> Result<Option<Zeroizing<Vec<u8>>>> {
         subject,
         text,
         fields,
+        masked: _,
     } = words;
     let direct = Direct {
         subject: subject
@@ -71,6 +73,7 @@ fn from_plain(plain: &[u8]) -> serde_json::Result<Words> {
             .into_iter()
             .map(|(name, text)| (name.into_owned(), pii(text)))
             .collect(),
+        masked: false,
     })
 }
 
@@ -83,13 +86,18 @@ pub const fn place(id: Uuid) -> Place {
     }
 }
 
-/// The words of each row, in their order. Where the customer's key was destroyed there are none.
+/// The words of each row, in their order: opened only within sight. Where the customer's key was
+/// destroyed there are none.
 pub async fn open_words(
     vault: &Vault,
     conn: &Reader,
     tenant: &TenantId,
     models: &[Model],
+    sight: Sight,
 ) -> Result<Vec<Words>> {
+    if !sight.direct {
+        return Ok(vec![Words::unseen(); models.len()]);
+    }
     let cells: Vec<(CustomerId, &[u8])> = models
         .iter()
         .filter_map(|model| Some((CustomerId(model.customer_id), model.direct.as_deref()?)))

@@ -6,9 +6,10 @@ use std::time::Duration;
 use dossier_cache::{Loaded, MAX_TTL};
 use dossier_kernel::{Ctx, CustomerId, Result};
 
-use super::unit::{Done, Edit, Saved, Unit};
-use super::{Mutation, Profile, cache_key};
-use crate::domain::{Customer, Definitions, Draft, Violations};
+use super::seen::hidden;
+use super::unit::{Done, Edit, Locked, Saved, Unit};
+use super::{Mutation, Profile, Seen, cache_key};
+use crate::domain::{Customer, Definitions, Draft, Protection, Violations};
 use crate::error::Error;
 use crate::store::{self, ChangeKind, SealedCustomer};
 
@@ -51,9 +52,10 @@ impl Profile {
     }
 
     /// Answers from the cache where it can: then no database is asked.
-    pub async fn get_customer(&self, ctx: &Ctx, id: CustomerId) -> Result<Customer> {
+    pub async fn get_customer(&self, ctx: &Ctx, id: CustomerId) -> Result<Seen> {
         let load = || async {
-            let row = store::customer::find(&self.0.db.reader_of(&ctx.tenant), &ctx.tenant, id).await?;
+            let row =
+                store::customer::find(&self.0.db.reader_of(&ctx.tenant), &ctx.tenant, id).await?;
             row.map(|row| {
                 Ok(Loaded {
                     version: row.revision,
@@ -66,27 +68,25 @@ impl Profile {
         let bytes = self.0.cache.get_or_load(&key, CACHED_FOR, load).await?;
         let bytes = bytes.ok_or(Error::NoCustomer(id))?;
         let cached = SealedCustomer::from_bytes(&bytes)?;
-        if let Ok(customer) = self.open(&ctx.tenant, cached).await {
-            return Ok(customer);
+        if let Ok(seen) = self.show(ctx, cached).await {
+            return seen.ok_or_else(|| Error::NoCustomer(id).into());
         }
         // Cached before a rotation that has ended since: the row itself is sealed anew.
         self.0.cache.remove(std::slice::from_ref(&key)).await;
         let row = store::customer::find(&self.0.db.reader_of(&ctx.tenant), &ctx.tenant, id).await?;
         let row = row.ok_or(Error::NoCustomer(id))?;
-        self.open(&ctx.tenant, row).await
+        let seen = self.show(ctx, row).await?;
+        seen.ok_or_else(|| Error::NoCustomer(id).into())
     }
 
     /// In the order of `ids`; NOT_FOUND when one of them is missing.
-    pub async fn batch_get_customers(
-        &self,
-        ctx: &Ctx,
-        ids: &[CustomerId],
-    ) -> Result<Vec<Customer>> {
-        let rows = store::customer::find_many(&self.0.db.reader_of(&ctx.tenant), &ctx.tenant, ids).await?;
-        let found = self.open_all(&ctx.tenant, rows).await?;
-        let by_id: HashMap<CustomerId, Customer> = found
+    pub async fn batch_get_customers(&self, ctx: &Ctx, ids: &[CustomerId]) -> Result<Vec<Seen>> {
+        let rows =
+            store::customer::find_many(&self.0.db.reader_of(&ctx.tenant), &ctx.tenant, ids).await?;
+        let found = self.open(&ctx.tenant, self.visible(ctx, rows)?).await?;
+        let by_id: HashMap<CustomerId, Seen> = found
             .into_iter()
-            .map(|customer| (customer.id, customer))
+            .map(|seen| (seen.customer.id, seen))
             .collect();
         ids.iter()
             .map(|id| {
@@ -120,7 +120,10 @@ impl Profile {
                     etag,
                     missing,
                 } = update;
-                let Some((row, before)) = unit.lock(&[id]).await?.pop() else {
+                let sets_sensitive = draft.sets(Protection::Sensitive, &definitions);
+                let Some(Locked { row, before, sight }) =
+                    unit.lock(&[id], sets_sensitive).await?.pop()
+                else {
                     // An etag says that the caller has seen the customer.
                     let missing = missing.filter(|_| etag.is_none());
                     let draft = missing.ok_or(Error::NoCustomer(id))?;
@@ -132,6 +135,7 @@ impl Profile {
                 }
                 let mut violations = Violations::default();
                 let region = before.region_code.as_deref();
+                let draft = draft.unseeing(hidden(sight));
                 let draft = draft.check(region, unit.now, &mut violations);
                 let mut after = before.clone();
                 let changed = after.apply(draft, &definitions, unit.now, &mut violations);
@@ -174,7 +178,7 @@ impl Profile {
     ) -> Result<Done> {
         self.mutate(ctx, mutation, move |unit| {
             Box::pin(async move {
-                let (row, before) = known(&unit, id).await?;
+                let Locked { row, before, .. } = known(&unit, id).await?;
                 let mut after = before.clone();
                 if !after.delete(unit.now) {
                     return Ok(Saved::unchanged(row, before));
@@ -209,7 +213,7 @@ impl Profile {
     ) -> Result<Done> {
         self.mutate(ctx, mutation, move |unit| {
             Box::pin(async move {
-                let (_, before) = known(&unit, id).await?;
+                let Locked { before, .. } = known(&unit, id).await?;
                 let mut after = before.clone();
                 if !after.undelete(unit.now) {
                     return Err(Error::NotDeleted(id).into());
@@ -228,8 +232,8 @@ impl Profile {
     }
 }
 
-async fn known(unit: &Unit<'_>, id: CustomerId) -> Result<(SealedCustomer, Customer)> {
-    unit.lock(&[id])
+async fn known(unit: &Unit<'_>, id: CustomerId) -> Result<Locked> {
+    unit.lock(&[id], false)
         .await?
         .pop()
         .ok_or_else(|| Error::NoCustomer(id).into())

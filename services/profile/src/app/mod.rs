@@ -1,5 +1,6 @@
 //! The use cases: load, decide (domain), save and stage the change, in one transaction.
 
+mod api_key;
 mod attribute_definition;
 mod customer;
 mod import;
@@ -7,12 +8,14 @@ mod list;
 mod lookup;
 mod purge;
 mod reindex;
+mod seen;
 mod unit;
 mod upsert;
 mod watch;
 
 use std::sync::Arc;
 
+use dossier_access::Access;
 use dossier_cache::{Cache, Key};
 use dossier_db::{Committed, Db};
 use dossier_feed::{Cursor, Feed};
@@ -20,15 +23,17 @@ use dossier_kernel::{Clock, Ctx, CustomerId, Result, TenantId};
 use dossier_vault::Vault;
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::{Customer, Definitions};
+use crate::domain::Definitions;
 use crate::error::Error;
-use crate::store::{self, SealedCustomer};
+use crate::store;
 
+pub use api_key::Made;
 pub use customer::{BATCH_MAX, Update};
 pub use import::{BATCH_ROWS_MAX, Batch, BatchReport, ImportRow, RowError};
 pub use list::List;
 pub use lookup::{Lookup, Question};
 pub use reindex::reindex;
+pub use seen::Seen;
 pub use unit::{Done, Effect};
 pub use upsert::Upsert;
 pub use watch::Watched;
@@ -43,6 +48,7 @@ struct Inner {
     vault: Vault,
     cache: Cache,
     clock: Clock,
+    access: Access,
     stop: CancellationToken,
 }
 
@@ -53,6 +59,7 @@ pub struct Parts {
     pub vault: Vault,
     pub cache: Cache,
     pub clock: Clock,
+    pub access: Access,
     pub stop: CancellationToken,
 }
 
@@ -73,6 +80,7 @@ impl Profile {
             vault,
             cache,
             clock,
+            access,
             stop,
         } = parts;
         Self(Arc::new(Inner {
@@ -81,6 +89,7 @@ impl Profile {
             vault,
             cache,
             clock,
+            access,
             stop,
         }))
     }
@@ -101,32 +110,6 @@ impl Profile {
             return Ok(Definitions::new());
         }
         store::attribute_definition::all(&self.0.db.reader_of(tenant), tenant).await
-    }
-
-    async fn open(&self, tenant: &TenantId, row: SealedCustomer) -> Result<Customer> {
-        let id = CustomerId(row.id);
-        let reader = self.0.db.reader_of(tenant);
-        let vault = &self.0.vault;
-        let mut keys = vault.keys_to_open(&reader, tenant, row.cells()).await?;
-        let key = keys.remove(&id).ok_or_else(|| keyless(id))?;
-        store::open(row, &key)
-    }
-
-    /// In the order of `rows`.
-    async fn open_all(
-        &self,
-        tenant: &TenantId,
-        rows: Vec<SealedCustomer>,
-    ) -> Result<Vec<Customer>> {
-        let reader = self.0.db.reader_of(tenant);
-        let cells = rows.iter().flat_map(SealedCustomer::cells);
-        let keys = self.0.vault.keys_to_open(&reader, tenant, cells).await?;
-        rows.into_iter()
-            .map(|row| {
-                let id = CustomerId(row.id);
-                store::open(row, keys.get(&id).ok_or_else(|| keyless(id))?)
-            })
-            .collect()
     }
 
     /// The cursor that covers a mutation; `None` where nothing was published.

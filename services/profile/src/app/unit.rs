@@ -2,13 +2,16 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use dossier_access::Sight;
 use dossier_db::{Change, Tx};
 use dossier_kernel::{Ctx, CustomerId, Error as Failure, Reason, Result, TenantId, Timestamp};
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
-use super::{Mutation, Profile, keyless};
+use super::seen::facts;
+use super::{Mutation, Profile, Seen, keyless};
 use crate::domain::{Customer, Key, Outline};
+use crate::error::Error;
 use crate::store::customer_key::BlindKey;
 use crate::store::save::{Creation, Difference, Replacement};
 use crate::store::{self, ChangeBody, ChangeKind, SealedCustomer};
@@ -25,7 +28,7 @@ pub enum Effect {
 /// A customer after a mutation.
 #[derive(Debug)]
 pub struct Done {
-    pub customer: Customer,
+    pub seen: Seen,
     pub effect: Effect,
     /// Covers the change on the feed.
     pub cursor: Option<String>,
@@ -54,10 +57,20 @@ pub(super) struct Edit {
     pub changed: Vec<String>,
 }
 
+/// A customer that is about to be changed.
+pub(super) struct Locked {
+    pub row: SealedCustomer,
+    pub before: Customer,
+    /// What the caller may see of it.
+    pub sight: Sight,
+}
+
 /// The open transaction with what work needs beside it.
 pub(super) struct Unit<'t> {
     pub tx: &'t Tx,
     pub profile: Profile,
+    /// Who asks: what they may not see of a customer they do not change unseen.
+    pub ctx: Ctx,
     pub tenant: TenantId,
     pub now: Timestamp,
 }
@@ -78,6 +91,7 @@ impl Profile {
         // What the work made, in the clear: for this answer only, never stored.
         let plain = Arc::new(Mutex::new(None));
         let (keep, profile, tenant) = (Arc::clone(&plain), self.clone(), ctx.tenant.clone());
+        let inside = ctx.clone();
         let written = self
             .0
             .db
@@ -87,6 +101,7 @@ impl Profile {
                     let Saved { receipt, customer } = work(Unit {
                         tx,
                         profile,
+                        ctx: inside,
                         tenant,
                         now,
                     })
@@ -105,25 +120,27 @@ impl Profile {
             .await;
         let mut plain = plain.lock().unwrap_or_else(PoisonError::into_inner).take();
         if validate_only && let Some((customer, effect)) = plain.take() {
-            let cursor = None;
+            let id = customer.id;
+            let seen = self.show_changed(ctx, customer)?;
             return Ok(Done {
-                customer,
+                seen: seen.ok_or(Error::NoCustomer(id))?,
                 effect,
-                cursor,
+                cursor: None,
             });
         }
         let done = written?;
         let cursor = self.cursor_of(&done).await?;
         let Receipt { row, effect } = done.value;
+        let id = CustomerId(row.id);
         if effect != Effect::Unchanged && !done.replayed {
-            self.tell_cache(ctx, CustomerId(row.id), row.revision).await;
+            self.tell_cache(ctx, id, row.revision).await;
         }
-        let customer = match plain {
-            Some((customer, _)) => customer,
-            None => self.open(&ctx.tenant, row).await?,
+        let seen = match plain {
+            Some((customer, _)) => self.show_changed(ctx, customer)?,
+            None => self.show(ctx, row).await?,
         };
         Ok(Done {
-            customer,
+            seen: seen.ok_or(Error::NoCustomer(id))?,
             effect,
             cursor,
         })
@@ -150,21 +167,43 @@ impl Profile {
 
 impl Unit<'_> {
     /// Reads customers that are about to be changed, in no order; nobody else changes them before
-    /// this transaction ends.
-    pub async fn lock(&self, ids: &[CustomerId]) -> Result<Vec<(SealedCustomer, Customer)>> {
+    /// this transaction ends. Those that the caller may not see are as if they were not there.
+    ///
+    /// DIRECT values are always opened: names, identifiers and addresses hang together, and only the
+    /// whole can be checked. SENSITIVE ones are opened where the caller may see them or sets some.
+    pub async fn lock(&self, ids: &[CustomerId], sets_sensitive: bool) -> Result<Vec<Locked>> {
         let rows = store::customer::lock(self.tx.conn(), &self.tenant, ids).await?;
-        let cells = rows.iter().flat_map(SealedCustomer::cells);
+        let rows = self.profile.visible(&self.ctx, rows)?;
+        let reach = |sight: Sight| Sight {
+            direct: true,
+            sensitive: sight.sensitive || sets_sensitive,
+        };
+        let cells = rows
+            .iter()
+            .flat_map(|(row, sight)| row.cells(reach(*sight)));
         let vault = &self.profile.0.vault;
         let keys = vault
             .keys_to_open(self.tx.conn(), &self.tenant, cells)
             .await?;
         rows.into_iter()
-            .map(|row| {
-                let id = CustomerId(row.id);
-                let key = keys.get(&id).ok_or_else(|| keyless(id))?;
-                Ok((row.clone(), store::open(row, key)?))
+            .map(|(row, sight)| {
+                let before = store::open(row.clone(), keys.get(&row.id()), reach(sight))?;
+                Ok(Locked { row, before, sight })
             })
             .collect()
+    }
+
+    /// Fails where the caller may not have a customer become so.
+    pub fn permit(&self, after: &Customer) -> Result<(), Error> {
+        match self
+            .profile
+            .0
+            .access
+            .decide(&self.ctx, facts(&self.tenant, after))
+        {
+            Ok(()) => Ok(()),
+            Err(_) => Err(Error::NotYours(after.id)),
+        }
     }
 
     /// Saves new customers; their rows come back in the same order.
@@ -237,12 +276,14 @@ impl Unit<'_> {
 
     /// Saves one new customer.
     pub async fn create_one(&self, customer: Customer) -> Result<Saved> {
+        self.permit(&customer)?;
         let rows = self.create(std::slice::from_ref(&customer)).await?;
         Saved::only(rows, customer, Effect::Created)
     }
 
     /// Saves one changed customer.
     pub async fn replace_one(&self, edit: Edit) -> Result<Saved> {
+        self.permit(&edit.after)?;
         let rows = self.replace(std::slice::from_ref(&edit)).await?;
         Saved::only(rows, edit.after, Effect::Updated)
     }

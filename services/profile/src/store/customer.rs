@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use dossier_access::{Facts, Sight};
 use dossier_db::TenantScoped;
 use dossier_kernel::{CustomerId, Result, TenantId, Timestamp};
 use sea_orm::entity::prelude::*;
@@ -45,6 +46,10 @@ pub struct Model {
     /// Class SENSITIVE, sealed together, where there is any.
     #[serde(with = "sealed_bytes::option")]
     pub sensitive: Option<Vec<u8>>,
+    #[serde(default)]
+    pub owner: Option<String>,
+    #[serde(default)]
+    pub team: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -59,6 +64,16 @@ impl TenantScoped for Entity {
 }
 
 impl Model {
+    /// What policies may ask for.
+    pub fn facts(&self) -> Facts<'_> {
+        Facts {
+            tenant: Some(&self.tenant_id),
+            owner: self.owner.as_deref(),
+            team: self.team.as_deref(),
+            tags: &self.tags.0,
+        }
+    }
+
     /// The part that needs no key.
     pub fn outline(self) -> Result<Outline> {
         let unreadable = |what| Error::unreadable("customer", what);
@@ -84,13 +99,22 @@ impl Model {
             tags: self.tags.0,
             addresses: self.addresses.0,
             attributes: self.attributes.0,
+            owner: self.owner,
+            team: self.team,
         })
     }
 
-    /// What is sealed, and whose it is.
-    pub fn cells(&self) -> impl Iterator<Item = (CustomerId, &[u8])> {
-        std::iter::once(&self.direct)
-            .chain(&self.sensitive)
+    pub const fn id(&self) -> CustomerId {
+        CustomerId(self.id)
+    }
+
+    /// What is sealed and within sight, and whose it is.
+    pub fn cells(&self, sight: Sight) -> impl Iterator<Item = (CustomerId, &[u8])> {
+        let direct = sight.direct.then_some(&self.direct);
+        let sensitive = self.sensitive.as_ref().filter(|_| sight.sensitive);
+        direct
+            .into_iter()
+            .chain(sensitive)
             .map(|cell| (CustomerId(self.id), cell.as_slice()))
     }
 

@@ -184,8 +184,8 @@ pub async fn complete(
     keys: Vec<(BlindKey, CustomerId)>,
 ) -> Result<u64> {
     let rows = keys
-        .into_iter()
-        .flat_map(|(key, customer)| key.index.live().map(move |index| (key.kind, index, customer)));
+        .iter()
+        .flat_map(|(key, customer)| key.index.live().map(|index| (key.kind, index, *customer)));
     let rows = rows.collect();
     let inserted = insert(tx, tenant, rows).await?;
     u64::try_from(inserted).map_err(Error::internal)

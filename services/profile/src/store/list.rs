@@ -29,7 +29,7 @@ impl Schema for CustomerSchema<'_> {
             ["type"] => FieldType::Enum(CustomerType::ALL.map(|k| k.as_str().to_owned()).into()),
             ["gender"] => FieldType::Enum(Gender::ALL.map(|g| g.as_str().to_owned()).into()),
             ["birth_date"] => FieldType::Date,
-            ["region_code" | "language_code" | "time_zone"] => FieldType::String,
+            ["region_code" | "language_code" | "time_zone" | "owner" | "team"] => FieldType::String,
             ["create_time" | "update_time"] => FieldType::Time,
             ["tags"] => FieldType::StringSet,
             [ATTRIBUTES, id] => {
@@ -64,6 +64,8 @@ impl Schema for CustomerSchema<'_> {
             "time_zone",
             "create_time",
             "update_time",
+            "owner",
+            "team",
             "tags",
         ];
         let clear = self.definitions.values().filter(|definition| {
@@ -94,6 +96,8 @@ impl Columns for CustomerColumns<'_> {
             ["region_code"] => Column::RegionCode,
             ["language_code"] => Column::LanguageCode,
             ["time_zone"] => Column::TimeZone,
+            ["owner"] => Column::Owner,
+            ["team"] => Column::Team,
             ["create_time"] => Column::CreateTime,
             ["update_time"] => Column::UpdateTime,
             ["tags"] => return Some(FilterColumn::Set(Box::new(has_tag))),

@@ -10,8 +10,10 @@
 //! | every live customer, tenant after tenant | [`snapshot`] |
 //! | what must go for good | [`purge`] |
 //! | a tenant's own fields | [`attribute_definition`] |
+//! | the secrets of programs | [`api_key`] |
 //! | what the feed carries | [`ChangeBody`] |
 
+pub mod api_key;
 pub mod attribute_definition;
 mod change;
 mod columns;
@@ -21,6 +23,7 @@ mod customer_tag;
 pub mod list;
 mod migration;
 pub mod purge;
+mod registry;
 pub mod save;
 mod sealed;
 pub mod snapshot;
@@ -28,4 +31,5 @@ pub mod snapshot;
 pub use change::{ChangeBody, ChangeKind};
 pub use customer::Model as SealedCustomer;
 pub use migration::migrations;
+pub use registry::REGISTRY;
 pub use sealed::{open, seal};

@@ -6,7 +6,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use dossier_kernel::{Pii, Result, TenantId, Timestamp};
+use dossier_access::Sight;
+use dossier_kernel::{CustomerId, Pii, Result, TenantId, Timestamp};
 use dossier_vault::{CustomerKey, Place};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -110,6 +111,8 @@ pub fn seal(tenant: &TenantId, customer: &Customer, key: &CustomerKey) -> Result
         tags,
         addresses,
         attributes,
+        owner,
+        team,
     } = Outline::of(customer);
     let row = id.uuid();
     let sensitive = attributes_of(customer, Protection::Sensitive);
@@ -131,9 +134,10 @@ pub fn seal(tenant: &TenantId, customer: &Customer, key: &CustomerKey) -> Result
         addresses: AddressOutlines(addresses),
         attributes: ClearAttributes(attributes),
         direct: close(key, "direct", row, &direct_of(customer))?,
-        sensitive: match sensitive.is_empty() {
-            true => None,
-            false => {
+        sensitive: match (&customer.closed, sensitive.is_empty()) {
+            (Some(closed), _) => Some(closed.clone()),
+            (None, true) => None,
+            (None, false) => {
                 let values = Sensitive {
                     v: VERSION,
                     attributes: sensitive,
@@ -141,22 +145,41 @@ pub fn seal(tenant: &TenantId, customer: &Customer, key: &CustomerKey) -> Result
                 Some(close(key, "sensitive", row, &values)?)
             }
         },
+        owner,
+        team,
     })
 }
 
-/// The customer of a row: one decryption, two where there are SENSITIVE values.
-pub fn open(row: Model, key: &CustomerKey) -> Result<Customer> {
-    let direct = key.open(&place("direct", row.id), &row.direct)?;
-    let sensitive = match &row.sensitive {
-        Some(sealed) => Some(key.open(&place("sensitive", row.id), sealed)?),
+/// The customer of a row, as far as the sight reaches: one decryption where DIRECT values may be
+/// seen, one where SENSITIVE values may be and there are any. What may not be seen is not opened.
+/// Without a key what may be seen is unreadable: that is what an erasure leaves in an old backup.
+pub fn open(mut row: Model, key: Option<&CustomerKey>, sight: Sight) -> Result<Customer> {
+    let cell = |column, sealed: &[u8]| {
+        let key = key.ok_or_else(|| {
+            let name = CustomerId(row.id).to_name();
+            Error::unreadable("customer", format!("no key for {name}"))
+        })?;
+        key.open(&place(column, row.id), sealed)
+    };
+    let direct = match sight.direct {
+        true => Some(cell("direct", &row.direct)?),
+        false => None,
+    };
+    let sensitive = match (sight.sensitive, &row.sensitive) {
+        (true, Some(sealed)) => Some(cell("sensitive", sealed)?),
+        (true, None) | (false, _) => None,
+    };
+    let closed = row.sensitive.take().filter(|_| !sight.sensitive);
+    let direct: Option<Direct<'_>> = match &direct {
+        Some(plain) => Some(read(plain)?),
         None => None,
     };
-    let direct: Direct<'_> = read(&direct)?;
     let sensitive: Option<Sensitive<'_>> = match &sensitive {
         Some(plain) => Some(read(plain)?),
         None => None,
     };
     let outline = row.outline()?;
+    let direct = direct.unwrap_or_else(|| Direct::nothing(outline.addresses.len()));
     let mut attributes = BTreeMap::new();
     let mut keep = |protection, id: String, value| {
         attributes.insert(id, Attribute { protection, value });
@@ -205,7 +228,31 @@ pub fn open(row: Model, key: &CustomerKey) -> Result<Customer> {
             .collect(),
         tags: outline.tags,
         attributes,
+        owner: outline.owner,
+        team: outline.team,
+        closed,
     })
+}
+
+impl Direct<'_> {
+    /// What is shown of values that are not opened.
+    fn nothing(addresses: usize) -> Self {
+        let no_lines = || AddressLines {
+            postal_code: None,
+            lines: Vec::new(),
+        };
+        Self {
+            v: VERSION,
+            display_name: Cow::Borrowed(""),
+            given_name: None,
+            family_name: None,
+            legal_name: None,
+            contact_points: Vec::new(),
+            external_ids: Vec::new(),
+            addresses: std::iter::repeat_with(no_lines).take(addresses).collect(),
+            attributes: BTreeMap::new(),
+        }
+    }
 }
 
 fn direct_of(customer: &Customer) -> Direct<'_> {

@@ -11,6 +11,8 @@ const EMPTY: Recipe = Recipe {
     name: "profile",
     grpc_services: &["dossier.profile.v1.CustomerService"],
     migrations: Vec::new,
+    sealed: dossier_vault::Registry::NOTHING,
+    compaction: Some("profile.compact-feed"),
     build: |deps| {
         Box::pin(async move {
             let waiting = move || {

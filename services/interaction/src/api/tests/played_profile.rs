@@ -35,7 +35,8 @@ pub fn recipe() -> Recipe {
         name: "profile",
         grpc_services: &[PlayedProfile::NAME],
         migrations: Vec::new,
-        sealed: dossier_vault::Registry::NOTHING,
+        sealed: dossier_runtime::Registry::NOTHING,
+        compaction: None,
         build: |_| {
             async {
                 Ok(Service {

@@ -3,6 +3,8 @@
 mod m0001_customer;
 mod m0002_attribute_definition;
 mod m0003_index_version;
+mod m0004_owner;
+mod m0005_api_key;
 
 use sea_orm_migration::MigrationTrait;
 
@@ -11,5 +13,7 @@ pub fn migrations() -> Vec<Box<dyn MigrationTrait>> {
         Box::new(m0001_customer::CreateCustomer),
         Box::new(m0002_attribute_definition::CreateAttributeDefinition),
         Box::new(m0003_index_version::AddIndexVersion),
+        Box::new(m0004_owner::AddOwner),
+        Box::new(m0005_api_key::CreateApiKey),
     ]
 }

@@ -1,0 +1,49 @@
+//! Identifiers under a new index key.
+
+use dossier_access::Sight;
+use dossier_db::Tx;
+use dossier_kernel::{CustomerId, Result, TenantId};
+use dossier_vault::{Reindexed, Vault};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use uuid::Uuid;
+
+use crate::store;
+use crate::store::customer_key::{self, BlindKey};
+
+/// Identifiers are DIRECT; nothing else is opened for their sake.
+const IDENTIFIERS: Sight = Sight {
+    direct: true,
+    sensitive: false,
+};
+
+/// Gives the customers after `after` the blind indexes they lack, deleted ones too: they hold their
+/// identifiers until they are purged. Fails at one that does not open, because nobody would find it
+/// any more when the old index key is gone.
+pub fn reindex<'t>(
+    tx: &'t Tx,
+    vault: &'t Vault,
+    tenant: &'t TenantId,
+    after: Uuid,
+    limit: u64,
+) -> BoxFuture<'t, Result<Reindexed>> {
+    async move {
+        let rows = store::customer::lock_after(tx.conn(), tenant, after, limit).await?;
+        let last = rows.last().map(|row| row.id);
+        let cells = rows.iter().flat_map(|row| row.cells(IDENTIFIERS));
+        let keys = vault.keys_to_open(tx.conn(), tenant, cells).await?;
+        let mut held = Vec::new();
+        for row in rows {
+            let id = CustomerId(row.id);
+            for key in store::open(row, keys.get(&id), IDENTIFIERS)?.keys() {
+                let kind = key.kind;
+                let text = key.text.expose();
+                let index = vault.blind_index(tenant, kind.as_str(), text).await?;
+                held.push((BlindKey { kind, index }, id));
+            }
+        }
+        let added = customer_key::complete(tx, tenant, held).await?;
+        Ok(Reindexed { last, added })
+    }
+    .boxed()
+}
