@@ -6,6 +6,8 @@ use std::sync::Arc;
 use prost::Message;
 use prost_types::FileDescriptorSet;
 
+use crate::layers::Pace;
+
 /// Services anybody may call: they show nothing of any tenant.
 pub const PUBLIC_SERVICES: [&str; 3] = [
     "grpc.health.v1.Health",
@@ -22,6 +24,8 @@ pub struct Method {
     /// The request is a stream: imports and ingestion.
     pub client_streams: bool,
     pub server_streams: bool,
+    /// How long its calls take.
+    pub pace: Pace,
 }
 
 /// Who may come as far as the handler.
@@ -35,6 +39,28 @@ pub enum Access {
 }
 
 impl Method {
+    pub fn new(
+        name: impl Into<Arc<str>>,
+        access: Access,
+        client_streams: bool,
+        server_streams: bool,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            access,
+            client_streams,
+            server_streams,
+            pace: Pace::default(),
+        }
+    }
+
+    /// Streams, and methods named `Await…`: they last as long as something else takes, and are no
+    /// work meanwhile.
+    pub fn is_long(&self) -> bool {
+        let (_, name) = self.name.rsplit_once('/').unwrap_or_default();
+        self.streams() || name.starts_with("Await")
+    }
+
     pub fn streams(&self) -> bool {
         self.client_streams || self.server_streams
     }
@@ -57,12 +83,7 @@ impl Methods {
         let mut add = |service: &str, method: &str, access, client_streams, server_streams| {
             let name: Arc<str> = format!("{service}/{method}").into();
             let path = format!("/{name}").into_boxed_str();
-            let method = Method {
-                name,
-                access,
-                client_streams,
-                server_streams,
-            };
+            let method = Method::new(name, access, client_streams, server_streams);
             by_path.insert(path, Arc::new(method));
         };
         for file in &contract.file {
@@ -87,17 +108,18 @@ impl Methods {
         add(health, "Watch", Access::Public, false, true);
         add(v1, "ServerReflectionInfo", Access::Public, true, true);
         add(v1alpha, "ServerReflectionInfo", Access::Public, true, true);
-        let unknown = Arc::new(Method {
-            name: "_OTHER".into(),
-            access: Access::Unknown,
-            client_streams: false,
-            server_streams: false,
-        });
-        Ok(Self { by_path, unknown })
+        Ok(Self {
+            by_path,
+            ..Self::default()
+        })
     }
 
     pub fn find(&self, path: &str) -> &Arc<Method> {
         self.by_path.get(path).unwrap_or(&self.unknown)
+    }
+
+    pub fn all(&self) -> impl Iterator<Item = Arc<Method>> {
+        self.by_path.values().cloned()
     }
 
     /// The paths whose callers need a permission.
@@ -107,6 +129,16 @@ impl Methods {
             .iter()
             .filter(|(_, method)| method.access == Access::Ruled);
         ruled.map(|(path, _)| path.as_ref())
+    }
+}
+
+impl Default for Methods {
+    /// No methods at all.
+    fn default() -> Self {
+        Self {
+            by_path: HashMap::new(),
+            unknown: Arc::new(Method::new("_OTHER", Access::Unknown, false, false)),
+        }
     }
 }
 

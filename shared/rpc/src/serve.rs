@@ -33,7 +33,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How long a browser's connection may take to send its headers.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a connection that was asked to leave may take.
-const LEAVE_TIMEOUT: Duration = Duration::from_secs(10);
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Streams a peer reset before they were looked at ("rapid reset", CVE-2023-44487), and streams
 /// reset because of the peer's own errors (CVE-2025-8671), that a connection may have; one that has
 /// more gets GOAWAY with ENHANCE_YOUR_CALM. The transport's defaults, written down lest they change.

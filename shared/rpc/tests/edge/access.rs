@@ -16,14 +16,18 @@ pub fn signing_key() -> SigningKey {
 pub fn edge(key: &SigningKey) -> Edge {
     let verifier = Verifier::new(VerifierOptions::local(vec![key.public_key()]));
     let rules = Rules::from_descriptors(echo::descriptors(), &[echo::SERVICE]).expect("annotated");
-    let access = Access::shipped(echo::descriptors()).expect("valid policies");
+    let access = Access::shipped(dossier_proto::DESCRIPTORS).expect("valid policies");
     let mut edge = Edge::new(Arc::new(verifier), Arc::new(rules), access);
     edge.descriptors = echo::descriptors();
     edge
 }
 
 pub fn token(key: &SigningKey, role: Role) -> String {
-    let tenant = TenantId::parse("acme").expect("a tenant");
+    token_of(key, "acme", role)
+}
+
+pub fn token_of(key: &SigningKey, tenant: &str, role: Role) -> String {
+    let tenant = TenantId::parse(tenant).expect("a tenant");
     let principal = Principal {
         kind: PrincipalKind::Person,
         id: "ada".to_owned(),

@@ -1,7 +1,12 @@
-//! Too much at once is refused at once.
+//! Too much at once is refused at once, and one tenant's flood is that tenant's affair.
 
+use std::time::{Duration, Instant};
+
+use dossier_kernel::Role;
+use futures::future::join_all;
 use tonic::Code;
 
+use crate::access;
 use crate::details::refused;
 use crate::rig::Rig;
 
@@ -30,4 +35,43 @@ async fn more_than_the_server_takes_is_refused_with_a_hint() {
     while client.tell("wait").await.is_err() {
         tokio::task::yield_now().await;
     }
+}
+
+#[tokio::test]
+async fn a_flood_of_one_tenant_does_not_reach_another() {
+    let rig = Rig::with(|edge| {
+        edge.limits.calls_min = 8;
+        edge.limits.calls_max = 8;
+    })
+    .await;
+    let loud = rig.client().await;
+    let flood = tokio::spawn(join_all((0..64).map(|_| {
+        let mut loud = loud.clone();
+        async move {
+            let (begun, mut turned_away) = (Instant::now(), 0_u32);
+            while begun.elapsed() < Duration::from_secs(1) {
+                if let Err(status) = loud.say("sleep:5").await {
+                    refused(&status, Code::ResourceExhausted, "RESOURCE_EXHAUSTED");
+                    turned_away += 1;
+                }
+            }
+            turned_away
+        }
+    })));
+    let token = access::token_of(&rig.key, "quiet", Role::Admin);
+    let mut quiet = rig.client_with(&token).await;
+    for call in 0..50 {
+        let heard = quiet.say("sleep:5").await;
+        heard.unwrap_or_else(|status| panic!("call {call} was turned away: {status}"));
+    }
+    let turned_away: u32 = flood.await.expect("no panic").into_iter().sum();
+    assert!(turned_away > 0, "the flood was no flood");
+}
+
+#[tokio::test]
+async fn health_is_answered_whatever_the_load() {
+    let rig = Rig::with(|edge| edge.limits.calls_max = 0).await;
+    let mut health = tonic_health::pb::health_client::HealthClient::new(rig.connect().await);
+    let request = tonic_health::pb::HealthCheckRequest::default();
+    health.check(request).await.expect("answered");
 }

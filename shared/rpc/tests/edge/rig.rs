@@ -107,10 +107,11 @@ impl Rig {
     }
 
     pub async fn client_as(&self, role: Role) -> EchoClient<Tokened<Connection>> {
-        EchoClient::new(InterceptedService::new(
-            self.connect().await,
-            self.bearer(role),
-        ))
+        self.client_with(&self.token(role)).await
+    }
+
+    pub async fn client_with(&self, token: &str) -> EchoClient<Tokened<Connection>> {
+        EchoClient::new(InterceptedService::new(self.connect().await, bearer(token)))
     }
 
     /// A client whose transport does not look at `grpc-timeout`; tonic's own would answer before
@@ -121,15 +122,8 @@ impl Rig {
             .build_http();
         let base = self.uri();
         let patient = Patient { http, base };
-        EchoClient::new(InterceptedService::new(patient, self.bearer(Role::Admin)))
-    }
-
-    fn bearer(&self, role: Role) -> Bearer {
-        Bearer(
-            format!("Bearer {}", self.token(role))
-                .parse()
-                .expect("a header"),
-        )
+        let bearer = bearer(&self.token(Role::Admin));
+        EchoClient::new(InterceptedService::new(patient, bearer))
     }
 
     fn tokens(&self) -> TokenSource {
@@ -154,6 +148,10 @@ impl Rig {
         self.shutdown.cancel();
         self.served.await.expect("no panic").expect("no error");
     }
+}
+
+fn bearer(token: &str) -> Bearer {
+    Bearer(format!("Bearer {token}").parse().expect("a header"))
 }
 
 pub type Connection = tonic::transport::Channel;
