@@ -1,6 +1,7 @@
 //! What goes wrong here, in profile's words, and what each means to a client.
 
 use dossier_kernel::{self as kernel, CustomerId, Reason};
+use uuid::Uuid;
 
 use crate::domain::KeyKind;
 
@@ -8,6 +9,8 @@ use crate::domain::KeyKind;
 pub enum Error {
     #[error("{} does not exist in this tenant.", .0.to_name())]
     NoCustomer(CustomerId),
+    #[error("{} may not become so by you: policies ask for another owner, team or tags.", .0.to_name())]
+    NotYours(CustomerId),
     #[error("{} exists.", .0.to_name())]
     CustomerExists(CustomerId),
     /// An identifier that only one customer may have is another's.
@@ -34,6 +37,15 @@ pub enum Error {
     NoDefinition(String),
     #[error("attributeDefinitions/{0} exists.")]
     DefinitionExists(String),
+    #[error("apiKeys/{0} does not exist in this tenant.")]
+    NoApiKey(Uuid),
+    #[error("A tenant has at most 1,000 API keys that can be used; revoke some.")]
+    TooManyApiKeys,
+    /// The key would have rights its maker has not.
+    #[error(
+        "An API key has no more roles and teams than who makes it, and an API key makes no other."
+    )]
+    NotYoursToGive,
     #[error("A tenant has at most 500 attribute definitions.")]
     TooManyDefinitions,
     /// What is stored cannot be read: a fault of ours or of the disk.
@@ -57,7 +69,9 @@ impl Error {
 
     pub const fn reason(&self) -> Reason {
         match self {
-            Self::NoCustomer(_) | Self::NoDefinition(_) => Reason::NotFound,
+            Self::NoCustomer(_) | Self::NoDefinition(_) | Self::NoApiKey(_) => Reason::NotFound,
+            Self::NotYoursToGive => Reason::PermissionDenied,
+            Self::NotYours(_) => Reason::PermissionDenied,
             Self::CustomerExists(_) | Self::IdentifierTaken { .. } | Self::DefinitionExists(_) => {
                 Reason::AlreadyExists
             }
@@ -66,7 +80,7 @@ impl Error {
             Self::Deleted(_) | Self::NotDeleted(_) | Self::IdentifierOfDeleted { .. } => {
                 Reason::FailedPrecondition
             }
-            Self::TooManyDefinitions => Reason::LimitExceeded,
+            Self::TooManyDefinitions | Self::TooManyApiKeys => Reason::LimitExceeded,
             Self::Unreadable { .. } => Reason::Internal,
         }
     }
@@ -77,6 +91,7 @@ impl From<Error> for kernel::Error {
         let plain = || Self::new(error.reason(), error.to_string());
         match &error {
             Error::NoCustomer(id)
+            | Error::NotYours(id)
             | Error::CustomerExists(id)
             | Error::IdentifierTaken {
                 kind: _,
@@ -98,6 +113,9 @@ impl From<Error> for kernel::Error {
             Error::NoDefinition(id) | Error::DefinitionExists(id) => {
                 plain().with("resource", format!("attributeDefinitions/{id}"))
             }
+            Error::NoApiKey(id) => plain().with("resource", format!("apiKeys/{id}")),
+            Error::NotYoursToGive => plain().with("permission", "access.api_keys.write"),
+            Error::TooManyApiKeys => plain().with("limit", "1000"),
             Error::TooManyDefinitions => plain().with("limit", "500"),
             Error::Unreadable { .. } => Self::internal(error),
         }

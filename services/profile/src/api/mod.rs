@@ -2,13 +2,15 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `customer_service`, `attribute_definition_service` | the handlers; each reads as a table of contents |
+//! | `customer_service`, `attribute_definition_service`, `api_key_service` | the handlers; each reads as a table of contents |
 //! | `request` | requests to commands |
 //! | `draft`, `mask` | what a message and its mask say about a customer |
-//! | `customer`, `value`, `attribute_definition` | the domain's values to messages and back |
+//! | `customer`, `value`, `attribute_definition`, `api_key` | the domain's values to messages and back |
 //! | `watch` | changes to messages |
 //! | `import` | files and rows to drafts, reports to messages |
 
+mod api_key;
+mod api_key_service;
 mod attribute_definition;
 mod attribute_definition_service;
 mod customer;
@@ -20,6 +22,7 @@ mod request;
 mod value;
 mod watch;
 
+use dossier_proto::access::v1::api_key_service_server::ApiKeyServiceServer;
 use dossier_proto::profile::v1::attribute_definition_service_server::AttributeDefinitionServiceServer;
 use dossier_proto::profile::v1::customer_service_server::CustomerServiceServer;
 use dossier_rpc::configured;
@@ -27,7 +30,7 @@ use tonic::service::Routes;
 
 use crate::app::Profile;
 
-/// Both services of profile.
+/// The services of profile.
 #[derive(Clone)]
 struct Api {
     profile: Profile,
@@ -36,7 +39,10 @@ struct Api {
 pub fn routes(profile: Profile) -> Routes {
     let api = Api { profile };
     Routes::new(configured!(CustomerServiceServer::new(api.clone())))
-        .add_service(configured!(AttributeDefinitionServiceServer::new(api)))
+        .add_service(configured!(AttributeDefinitionServiceServer::new(
+            api.clone()
+        )))
+        .add_service(configured!(ApiKeyServiceServer::new(api)))
 }
 
 /// What the laws ask of messages.

@@ -6,12 +6,15 @@
 //! | what a caller says about a customer, unchecked | [`Draft`] |
 //! | the same, normalised and found legal on its own | [`Checked`], from [`Draft::check`] |
 //! | to collect everything that is wrong | [`Violations`] |
+//! | what a caller may not see, and so not erase | [`Hidden`] |
 //! | the part that may leave without a key | [`Outline`] |
 //! | identifiers by which a customer is found | [`Key`] |
 //! | a tenant's own fields | [`AttributeDefinition`], [`AttributeValue`] |
+//! | a secret of a program, and who may make one | [`ApiKey`] |
 //! | one spelling of the same thing | [`normalize`] |
 
 mod address;
+mod api_key;
 mod attribute;
 mod attribute_definition;
 mod contact_point;
@@ -19,6 +22,7 @@ mod customer;
 mod date;
 mod draft;
 mod external_id;
+mod hidden;
 mod key;
 mod many;
 pub mod normalize;
@@ -27,6 +31,7 @@ mod tag;
 mod violations;
 
 pub use address::Address;
+pub use api_key::{ApiKey, NewApiKey};
 pub use attribute::{Attribute, AttributePatch, AttributeValue, path as attribute_path};
 pub use attribute_definition::{
     AttributeDefinition, AttributeType, DataClass, Definitions, NewAttributeDefinition, Protection,
@@ -36,6 +41,7 @@ pub use customer::{Customer, CustomerType, Gender};
 pub use date::Date;
 pub use draft::{Checked, Draft};
 pub use external_id::{ExternalId, is_namespace};
+pub use hidden::Hidden;
 pub use key::{Key, KeyKind};
 pub use many::Many;
 pub use outline::{AddressOutline, Outline};

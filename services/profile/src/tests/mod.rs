@@ -1,5 +1,6 @@
 //! Profile through its generated clients, in process, on both databases.
 
+mod api_keys;
 mod customers;
 mod definitions;
 mod imports;
@@ -8,6 +9,7 @@ mod lists;
 mod lookups;
 mod mutations;
 mod purges;
+mod sights;
 mod upserts;
 mod watches;
 
@@ -15,10 +17,12 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use dossier_access::Access;
 use dossier_cache::Cache;
 use dossier_db::testing::TestDb;
 use dossier_feed::Feed;
 use dossier_kernel::{Clock, Ctx, TenantId, Timestamp};
+use dossier_proto::access::v1::api_key_service_client::ApiKeyServiceClient;
 use dossier_proto::common::v1 as common;
 use dossier_proto::profile::v1 as wire;
 use dossier_proto::profile::v1::attribute_definition_service_client::AttributeDefinitionServiceClient;
@@ -38,6 +42,7 @@ use crate::{api, store};
 type Wire = BoxCloneSyncService<http::Request<Body>, http::Response<Body>, Infallible>;
 pub type Customers = CustomerServiceClient<Wire>;
 pub type Definitions = AttributeDefinitionServiceClient<Wire>;
+pub type ApiKeys = ApiKeyServiceClient<Wire>;
 
 /// Profile on a fresh database.
 pub struct House {
@@ -107,13 +112,20 @@ impl House {
         AttributeDefinitionServiceClient::new(self.wire(TenantId::embedded_default()))
     }
 
+    pub fn api_keys_as(&self, ctx: Ctx) -> ApiKeys {
+        ApiKeyServiceClient::new(self.wire_as(ctx))
+    }
+
     /// Moves time, so that what is written next is later.
     pub fn pass(&self, time: Duration) {
         self.clock.advance(time);
     }
 
     fn wire(&self, tenant: TenantId) -> Wire {
-        let ctx = Ctx::service("test", tenant);
+        self.wire_as(Ctx::service("test", tenant))
+    }
+
+    fn wire_as(&self, ctx: Ctx) -> Wire {
         let routes = api::routes(self.profile.clone()).prepare();
         let service = routes.map_request(move |mut request: http::Request<Body>| {
             request.extensions_mut().insert(ctx.clone());
@@ -124,6 +136,16 @@ impl House {
 }
 
 async fn profile_on(db: &TestDb, clock: &Clock, stop: &CancellationToken) -> Profile {
+    let access = Access::shipped(dossier_proto::DESCRIPTORS).expect("valid policies");
+    profile_with(db, clock, stop, access).await
+}
+
+async fn profile_with(
+    db: &TestDb,
+    clock: &Clock,
+    stop: &CancellationToken,
+    access: Access,
+) -> Profile {
     let db = db.reopen().await;
     let options = dossier_feed::Options {
         heartbeat: Duration::from_millis(50),
@@ -138,6 +160,7 @@ async fn profile_on(db: &TestDb, clock: &Clock, stop: &CancellationToken) -> Pro
         vault,
         cache: Cache::memory(1024 * 1024),
         clock: clock.clone(),
+        access,
         stop: stop.clone(),
     })
 }
