@@ -2,18 +2,24 @@
 
 mod access_matrix;
 mod book;
+mod cache_faults;
 mod canaries;
 mod crash;
+mod deadlines;
 mod disk;
 mod drain;
 mod examples;
 #[cfg(feature = "failpoints")]
 mod failpoints;
+mod following;
 mod foreign_clients;
 mod fuzz;
 mod idempotency;
 mod journey;
+mod overload;
 mod power;
 mod refusals;
+mod rolling;
+mod stream_cuts;
 mod tenancy;
 mod tidy;

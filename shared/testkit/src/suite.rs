@@ -73,6 +73,21 @@ impl Program {
             .current_dir(dir);
         Process::spawn(&mut command, &self.log)
     }
+
+    async fn wait_until_serving(&self, process: &mut Process) -> anyhow::Result<()> {
+        let begun = Instant::now();
+        while !serves(self.port).await {
+            process.check_running()?;
+            if begun.elapsed() > START_TIMEOUT {
+                bail!(
+                    "not serving after {START_TIMEOUT:?}; the log ends:\n{}",
+                    process.log_end()
+                );
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        Ok(())
+    }
 }
 
 impl Suite {
@@ -140,18 +155,8 @@ impl Suite {
     }
 
     pub async fn wait_until_serving(&mut self) -> anyhow::Result<()> {
-        let begun = Instant::now();
         for (process, program) in self.processes.iter_mut().zip(&self.programs) {
-            while !serves(program.port).await {
-                process.check_running()?;
-                if begun.elapsed() > START_TIMEOUT {
-                    bail!(
-                        "not serving after {START_TIMEOUT:?}; the log ends:\n{}",
-                        process.log_end()
-                    );
-                }
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
+            program.wait_until_serving(process).await?;
         }
         Ok(())
     }
@@ -252,6 +257,18 @@ impl Suite {
         crate::backend::ask(&stores.admin_url, statement)
     }
 
+    /// As [`Self::sql_as_admin`], without the wait: for statements that take their time.
+    pub fn sql_in_background(&self, statement: &str) -> anyhow::Result<Process> {
+        let stores = self
+            .stores
+            .as_ref()
+            .context("the suite is not on PostgreSQL")?;
+        let mut psql = Command::new("psql");
+        psql.args(["--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1"]);
+        psql.args(["--command", statement, &stores.admin_url]);
+        Process::spawn(&mut psql, &self.dir().join("psql.log"))
+    }
+
     /// kill -9 of one process, by its place in [`Self::addresses`].
     pub fn kill_one(&mut self, place: usize) -> anyhow::Result<()> {
         self.processes
@@ -271,13 +288,17 @@ impl Suite {
             .get_mut(place)
             .context("there is no such process")?;
         *process = program.spawn(&self.environment, self.dir.path())?;
-        self.wait_until_serving().await
+        program.wait_until_serving(process).await
     }
 
-    /// A token of a person with these roles in this tenant.
+    /// A token of a person with these roles in this tenant, or of a service with a service's.
     pub fn token(&self, roles: &[Role], tenant: &TenantId) -> anyhow::Result<String> {
+        let kind = match roles.contains(&Role::Service) {
+            true => PrincipalKind::Service,
+            false => PrincipalKind::Person,
+        };
         let principal = Principal {
-            kind: PrincipalKind::Person,
+            kind,
             id: "tester".to_owned(),
         };
         let grant = Grant::new(tenant.clone(), principal, roles.to_vec(), TOKEN_TTL);

@@ -1,0 +1,206 @@
+//! Effects in another service happen exactly once: segmentation is killed while it applies what
+//! the others tell, and is away for longer than their feeds are kept.
+//!
+//! `cargo xtask soak follow --cycles KILLS --seed S` repeats a failure.
+
+mod life;
+mod retention;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail, ensure};
+use dossier_proto::segmentation::v1 as segmentation;
+use dossier_testkit::{Backend, Clients, Plan, Shape, Soak, Suite, build};
+use segmentation::watch_memberships_response::Item;
+use tokio::task::JoinHandle;
+
+use life::{Life, verify};
+
+const KILLS: u64 = 6;
+/// segmentation's place among the processes.
+const SEGMENTATION: usize = 2;
+const PLAN: Plan = Plan {
+    backend: Backend::SqliteMemory,
+    shape: Shape::FourProcesses,
+    log_level: "info",
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sqlite() -> anyhow::Result<()> {
+    run(Backend::SqliteMemory).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres() -> anyhow::Result<()> {
+    run(Backend::PostgresRedis).await
+}
+
+async fn run(backend: Backend) -> anyhow::Result<()> {
+    if !backend.is_wanted() {
+        return Ok(());
+    }
+    let mut soak = Soak::begin("follow", backend, KILLS)?;
+    let mut suite = Suite::start_as(Plan { backend, ..PLAN }).await?;
+    let clients = suite.clients()?;
+    let segments = make_segments(&clients).await?;
+    let done = Arc::new(AtomicBool::new(false));
+    let watching = tokio::spawn(watch(suite.clients()?, done.clone()));
+    let life = Life::begin(suite.clients()?, soak.dice.roll());
+    for _ in 0..soak.cycles {
+        tokio::time::sleep(Duration::from_millis(soak.dice.within(20..400))).await;
+        suite.kill_one(SEGMENTATION)?;
+        suite.start_one_again(SEGMENTATION).await?;
+    }
+    let lived = life.end().await?;
+    let told = judge(&clients, &segments, watching, &done).await;
+    let told = told.with_context(|| soak.again())?;
+    println!(
+        "follow: {} kills, {} changes made, {told} transitions told, state equals a replay",
+        soak.cycles, lived.changes
+    );
+    Ok(())
+}
+
+/// What is stored equals what the feeds tell, and what was told equals what is stored.
+async fn judge(
+    clients: &Clients,
+    segments: &[String],
+    watching: JoinHandle<anyhow::Result<Told>>,
+    done: &AtomicBool,
+) -> anyhow::Result<usize> {
+    let verified = verify(clients).await?;
+    ensure!(verified.customer_count > 0 && verified.membership_count > 0);
+    done.store(true, Ordering::SeqCst);
+    let told = watching.await??;
+    for segment in segments {
+        let stored = members(clients, segment).await?;
+        let replayed = told.members.get(segment).cloned().unwrap_or_default();
+        ensure!(
+            stored == replayed,
+            "{segment}: {} members are stored, {} were told of",
+            stored.len(),
+            replayed.len()
+        );
+    }
+    Ok(told.transitions)
+}
+
+async fn make_segments(clients: &Clients) -> anyhow::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for (title, rule) in [
+        ("Buyers", "count(purchase) >= 1"),
+        (
+            "Regulars at home",
+            r#"region_code = "CN" AND count(purchase) >= 3"#,
+        ),
+        ("Unhappy", "open_case_count >= 1"),
+    ] {
+        let request = segmentation::CreateSegmentRequest {
+            segment: Some(build::segment(title, rule)),
+            ..Default::default()
+        };
+        let made = clients.segments.clone().create_segment(request).await?;
+        names.push(made.into_inner().name);
+    }
+    Ok(names)
+}
+
+/// What a follower of memberships knows.
+#[derive(Default)]
+struct Told {
+    members: BTreeMap<String, BTreeSet<String>>,
+    transitions: usize,
+}
+
+impl Told {
+    /// Nobody enters who is in or leaves who is out.
+    fn hear(&mut self, change: segmentation::MembershipChange) -> anyhow::Result<()> {
+        let transition = change.transition();
+        let segmentation::MembershipChange {
+            segment, customer, ..
+        } = change;
+        let members = self.members.entry(segment).or_default();
+        let moved = match transition {
+            segmentation::Transition::Enter => members.insert(customer.clone()),
+            segmentation::Transition::Exit => members.remove(&customer),
+            segmentation::Transition::Unspecified => bail!("a transition of no kind"),
+        };
+        ensure!(
+            moved,
+            "{customer} was told twice to {}",
+            transition.as_str_name()
+        );
+        self.transitions += 1;
+        Ok(())
+    }
+}
+
+/// Follows memberships, over every break, until a heartbeat after `done`.
+async fn watch(clients: Clients, done: Arc<AtomicBool>) -> anyhow::Result<Told> {
+    let mut told = Told::default();
+    let mut cursor = String::new();
+    loop {
+        let request = segmentation::WatchMembershipsRequest {
+            cursor: cursor.clone(),
+            include_snapshot: cursor.is_empty(),
+            segment: String::new(),
+        };
+        let opened = clients.segments.clone().watch_memberships(request).await;
+        let Ok(opened) = opened else {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            continue;
+        };
+        let mut stream = opened.into_inner();
+        if cursor.is_empty() {
+            told = Told::default();
+        }
+        // A stream that breaks, at once or later, is the point.
+        while let Ok(Some(message)) = stream.message().await {
+            if !message.cursor.is_empty() {
+                cursor = message.cursor;
+            }
+            match message.item {
+                Some(Item::Change(change)) => told.hear(change)?,
+                Some(Item::Heartbeat(_)) if done.load(Ordering::SeqCst) => return Ok(told),
+                Some(Item::Heartbeat(_)) | None => {}
+                Some(Item::End(_)) => break,
+            }
+        }
+    }
+}
+
+async fn members(clients: &Clients, segment: &str) -> anyhow::Result<BTreeSet<String>> {
+    let mut all = BTreeSet::new();
+    let mut page_token = String::new();
+    loop {
+        let request = segmentation::ListMembersRequest {
+            segment: segment.to_owned(),
+            page_size: 1_000,
+            page_token,
+        };
+        let page = clients.segments.clone().list_members(request).await?;
+        let page = page.into_inner();
+        all.extend(page.memberships.into_iter().map(|member| member.customer));
+        if page.next_page_token.is_empty() {
+            return Ok(all);
+        }
+        page_token = page.next_page_token;
+    }
+}
+
+#[test]
+fn a_transition_told_twice_is_noticed() -> anyhow::Result<()> {
+    let enter = segmentation::MembershipChange {
+        segment: "segments/1".to_owned(),
+        customer: "customers/1".to_owned(),
+        transition: segmentation::Transition::Enter.into(),
+        ..Default::default()
+    };
+    let mut told = Told::default();
+    told.hear(enter.clone())?;
+    ensure!(told.hear(enter).is_err());
+    Ok(())
+}
