@@ -22,7 +22,7 @@ impl Feedback {
     /// Everything said to `ctx.tenant` after the cursor, or all of it first.
     pub async fn follow(&self, ctx: &Ctx, cursor: Option<String>) -> Result<Told> {
         let request = proto::WatchFeedbackRequest {
-            cursor: resume(cursor),
+            cursor: resume(cursor)?,
             include_snapshot: true,
         };
         let stream = FeedbackServiceClient::new(self.0.with(ctx))

@@ -1,7 +1,7 @@
 //! What all three feeds have in common: cursors, snapshots, heartbeats, the end.
 
 use dossier_feed::Delivery;
-use dossier_kernel::{Error, Result, Timestamp};
+use dossier_kernel::{Error, Reason, Result, Timestamp};
 use dossier_rpc::error_from_status;
 use futures::StreamExt;
 use futures::stream::{self, Stream};
@@ -20,19 +20,21 @@ pub enum Said {
 }
 
 /// Rows of a snapshot come without a cursor. They get one that no feed gives out, because a
-/// consumer takes a cursor that stays the same for nothing new; whoever resumes from one begins the
-/// snapshot anew.
+/// consumer takes a cursor that stays the same for nothing new; nobody can resume from one.
 const IN_SNAPSHOT: &str = "snapshot ";
 
-/// The request's cursor for the one that was stored; empty is the beginning.
-pub fn resume(stored: Option<String>) -> String {
-    stored
-        .filter(|cursor| !is_in_snapshot(cursor))
-        .unwrap_or_default()
-}
-
-pub fn is_in_snapshot(cursor: &str) -> bool {
-    cursor.starts_with(IN_SNAPSHOT)
+/// The request's cursor for the one that was stored; empty is the beginning. COMPACTED where a
+/// snapshot was cut off: what it told must be forgotten first, because whoever was deleted since is
+/// in no later snapshot and in no later change.
+pub fn resume(stored: Option<String>) -> Result<String> {
+    match stored {
+        Some(cursor) if is_in_snapshot(&cursor) => Err(Error::new(
+            Reason::Compacted,
+            "The snapshot was cut off; it is begun anew.",
+        )),
+        Some(cursor) => Ok(cursor),
+        None => Ok(String::new()),
+    }
 }
 
 /// Reads a watch stream until it ends. `read` gives each message's cursor and what it says.
@@ -71,6 +73,11 @@ pub fn told<M: Send + 'static>(
     deliveries.boxed()
 }
 
+/// Whether a stored cursor says that a snapshot was begun and not read to its end.
+pub fn is_in_snapshot(cursor: &str) -> bool {
+    cursor.starts_with(IN_SNAPSHOT)
+}
+
 /// What a peer sent that it should not.
 pub fn spoiled(what: &str) -> Error {
     Error::internal(format!("a peer's feed is spoiled: {what}"))
@@ -86,7 +93,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn rows_of_a_snapshot_get_cursors_that_begin_anew() {
+    async fn rows_of_a_snapshot_get_cursors_that_nobody_resumes_from() {
         let messages = stream::iter(["", "", "abc", "heartbeat", "end", "late"].map(Ok));
         let read = |text: &str| {
             Ok(match text {
@@ -110,8 +117,9 @@ mod tests {
                 .count(),
             1
         );
-        assert_eq!(resume(Some("snapshot 1".to_owned())), "");
-        assert_eq!(resume(Some("abc".to_owned())), "abc");
-        assert_eq!(resume(None), "");
+        let cut_off = resume(Some("snapshot 1".to_owned())).expect_err("cut off");
+        assert_eq!(cut_off.reason(), Reason::Compacted);
+        assert_eq!(resume(Some("abc".to_owned())).expect("resumes"), "abc");
+        assert_eq!(resume(None).expect("begins"), "");
     }
 }

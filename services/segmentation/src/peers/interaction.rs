@@ -23,7 +23,7 @@ impl Interaction {
     /// Everything recorded for `ctx.tenant` after the cursor, or from the beginning.
     pub async fn follow(&self, ctx: &Ctx, cursor: Option<String>) -> Result<Told> {
         let request = proto::WatchInteractionsRequest {
-            cursor: resume(cursor),
+            cursor: resume(cursor)?,
             include_snapshot: true,
         };
         let stream = InteractionServiceClient::new(self.0.with(ctx))

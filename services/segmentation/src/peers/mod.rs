@@ -12,6 +12,7 @@ use futures::stream::BoxStream;
 use crate::domain::News;
 
 pub use feedback::Feedback;
+pub use follow::is_in_snapshot;
 pub use interaction::Interaction;
 pub use profile::Profile;
 

@@ -30,7 +30,7 @@ impl Profile {
     /// Every change of every customer of `ctx.tenant` after the cursor, or all customers first.
     pub async fn follow(&self, ctx: &Ctx, cursor: Option<String>) -> Result<Told> {
         let request = proto::WatchCustomersRequest {
-            cursor: resume(cursor),
+            cursor: resume(cursor)?,
             include_snapshot: true,
         };
         let stream = CustomerServiceClient::new(self.0.with(ctx))
@@ -162,6 +162,8 @@ fn file(customer: proto::Customer) -> Result<File> {
         region_code: text(customer.region_code),
         language_code: text(customer.language_code),
         time_zone: text(customer.time_zone),
+        owner: text(customer.owner),
+        team: text(customer.team),
         create_time: follow::time(customer.create_time, "a customer without create_time")?,
         tags: customer.tags,
         attributes,
