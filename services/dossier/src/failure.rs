@@ -50,7 +50,10 @@ impl Failure {
             Self::Io { .. } => 74,
             Self::Local(error) if error.reason() == Reason::InvalidArgument => 64,
             Self::Refused(error) | Self::Local(error) => match error.reason() {
-                Reason::Unavailable | Reason::DeadlineExceeded | Reason::ResourceExhausted => 69,
+                Reason::Unavailable
+                | Reason::AuditUnavailable
+                | Reason::DeadlineExceeded
+                | Reason::ResourceExhausted => 69,
                 Reason::Unauthenticated | Reason::PermissionDenied => 77,
                 Reason::Internal | Reason::Unimplemented => 70,
                 Reason::InvalidArgument

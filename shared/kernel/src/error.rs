@@ -47,6 +47,8 @@ pub enum Reason {
     Cancelled,
     /// A part that is needed is not there right now.
     Unavailable,
+    /// What is asked for must be written into the audit log, which cannot be written right now.
+    AuditUnavailable,
     /// The service does not know this method.
     Unimplemented,
     /// A fault of ours.

@@ -18,7 +18,7 @@ pub const fn code(reason: Reason) -> Code {
         Reason::PermissionDenied => Code::PermissionDenied,
         Reason::DeadlineExceeded => Code::DeadlineExceeded,
         Reason::Cancelled => Code::Cancelled,
-        Reason::Unavailable => Code::Unavailable,
+        Reason::Unavailable | Reason::AuditUnavailable => Code::Unavailable,
         Reason::Unimplemented => Code::Unimplemented,
         Reason::Internal => Code::Internal,
     }
@@ -44,6 +44,7 @@ const fn wire(reason: Reason) -> ErrorReason {
         Reason::DeadlineExceeded => ErrorReason::DeadlineExceeded,
         Reason::Cancelled => ErrorReason::Cancelled,
         Reason::Unavailable => ErrorReason::Unavailable,
+        Reason::AuditUnavailable => ErrorReason::AuditUnavailable,
         Reason::Unimplemented => ErrorReason::Unimplemented,
         Reason::Internal => ErrorReason::Internal,
     }
@@ -69,6 +70,7 @@ const fn from_wire(reason: ErrorReason) -> Option<Reason> {
         ErrorReason::DeadlineExceeded => Reason::DeadlineExceeded,
         ErrorReason::Cancelled => Reason::Cancelled,
         ErrorReason::Unavailable => Reason::Unavailable,
+        ErrorReason::AuditUnavailable => Reason::AuditUnavailable,
         ErrorReason::Unimplemented => Reason::Unimplemented,
         ErrorReason::Internal => Reason::Internal,
     })
@@ -116,13 +118,13 @@ mod tests {
 
     #[test]
     fn every_reason_of_the_contract_has_a_name_that_reads_back() {
-        for value in 1..=19 {
+        for value in 1..=20 {
             let wire = ErrorReason::try_from(value).expect("a value of the contract");
             let reason = from_wire(wire).expect("a reason");
             assert_eq!(from_name(name(reason)), Some(reason));
         }
         assert!(
-            ErrorReason::try_from(20).is_err(),
+            ErrorReason::try_from(21).is_err(),
             "a new reason belongs into this test"
         );
         assert_eq!(from_name("UNSPECIFIED"), None);

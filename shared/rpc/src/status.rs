@@ -180,7 +180,7 @@ fn log(error: &Error) {
     };
     match error.reason() {
         Reason::Internal => tracing::error!(causes = causes(), "{error}"),
-        Reason::Unavailable if error.source().is_some() => {
+        Reason::Unavailable | Reason::AuditUnavailable if error.source().is_some() => {
             tracing::warn!(causes = causes(), "{error}");
         }
         _ => {}

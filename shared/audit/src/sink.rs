@@ -1,0 +1,171 @@
+//! Where checkpoints go that nobody with the database alone can change: a directory, best on
+//! another machine or on storage that is written once.
+//!
+//! ```text
+//! <sink>/<service>/leaves        hashes of all leaves, 32 bytes each, by position
+//! <sink>/<service>/checkpoints   signed notes, each followed by an empty line
+//! <sink>/<service>/key           the public key that verifies them, for whoever looks
+//! ```
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use dossier_kernel::{Error, Reason, Result};
+
+use crate::key::VerifierKey;
+use crate::tile::hashes;
+use crate::tree::Hash;
+
+/// The files of one service's log.
+#[derive(Clone, Debug)]
+pub struct Sink {
+    folder: PathBuf,
+}
+
+impl Sink {
+    pub fn new(sink: &Path, service: &str) -> Self {
+        Self {
+            folder: sink.join(service),
+        }
+    }
+
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Whether anything was ever exported here.
+    pub fn is_there(&self) -> bool {
+        self.folder.join("checkpoints").exists()
+    }
+
+    /// Every note, as it was written. A last one that was cut short, as by a crash, is left out: it
+    /// was never vouched for.
+    pub fn notes(&self) -> Result<Vec<String>> {
+        let text = read(&self.folder.join("checkpoints"))?;
+        let text = String::from_utf8_lossy(&text);
+        Ok(whole_notes(&text).map(str::to_owned).collect())
+    }
+
+    /// The hashes of all leaves that were exported.
+    pub fn leaves(&self) -> Result<Vec<Hash>> {
+        Ok(hashes(&read(&self.folder.join("leaves"))?))
+    }
+
+    /// How many leaves were exported.
+    pub(crate) fn leaf_count(&self) -> Result<u64> {
+        match fs::metadata(self.folder.join("leaves")) {
+            Ok(facts) => Ok(facts.len() / 32),
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(0),
+            Err(cause) => Err(refuse(&self.folder, cause)),
+        }
+    }
+
+    /// Makes the directory and says whose signatures to expect in it. What was cut short is taken
+    /// back.
+    pub(crate) fn prepare(&self, key: &VerifierKey) -> Result<()> {
+        let failed = |cause| refuse(&self.folder, cause);
+        fs::create_dir_all(&self.folder).map_err(failed)?;
+        let whole: usize = {
+            let text = read(&self.folder.join("checkpoints"))?;
+            let text = String::from_utf8_lossy(&text);
+            whole_notes(&text).map(|note| note.len() + 1).sum()
+        };
+        cut(&self.folder.join("checkpoints"), whole as u64).map_err(failed)?;
+        cut(&self.folder.join("leaves"), self.leaf_count()? * 32).map_err(failed)?;
+        fs::write(self.folder.join("key"), format!("{key}\n")).map_err(failed)?;
+        File::open(&self.folder)
+            .and_then(|folder| folder.sync_all())
+            .map_err(failed)
+    }
+
+    /// Adds leaves, durably. They are vouched for only by a checkpoint.
+    pub(crate) fn add_leaves(&self, leaves: &[Hash]) -> Result<()> {
+        self.add("leaves", &leaves.concat())
+    }
+
+    /// Adds a note, durably.
+    pub(crate) fn add_note(&self, note: &str) -> Result<()> {
+        self.add("checkpoints", format!("{note}\n").as_bytes())
+    }
+
+    fn add(&self, file: &str, bytes: &[u8]) -> Result<()> {
+        let mut options = OpenOptions::new();
+        let file = options
+            .append(true)
+            .create(true)
+            .open(self.folder.join(file));
+        let written = file.and_then(|mut file| {
+            file.write_all(bytes)?;
+            file.sync_all()
+        });
+        written.map_err(|cause| refuse(&self.folder, cause))
+    }
+}
+
+/// The notes that are followed by an empty line: text, empty line, signatures, empty line.
+fn whole_notes(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let signatures = rest.find("\n\n")? + 2;
+        let end = signatures + rest[signatures..].find("\n\n")? + 1;
+        let note = &rest[..end];
+        rest = &rest[end + 1..];
+        Some(note)
+    })
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(bytes),
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(cause) => Err(refuse(path, cause)),
+    }
+}
+
+fn cut(path: &Path, length: u64) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    let mut file = match options.write(true).open(path) {
+        Ok(file) => file,
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(cause) => return Err(cause),
+    };
+    if file.seek(SeekFrom::End(0))? > length {
+        file.set_len(length)?;
+        file.sync_all()?;
+    }
+    Ok(())
+}
+
+fn refuse(path: &Path, cause: io::Error) -> Error {
+    Error::new(
+        Reason::FailedPrecondition,
+        format!("The audit sink {} cannot be used.", path.display()),
+    )
+    .caused_by(cause)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::AuditKey;
+
+    #[test]
+    fn a_crash_in_the_middle_of_an_export_is_taken_back() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let sink = Sink::new(folder.path(), "profile");
+        let key = AuditKey::from_seed(&[1; 32]).verifier("dossier/profile");
+        sink.prepare(&key).expect("prepares");
+        sink.add_leaves(&[[1; 32], [2; 32]]).expect("adds");
+        sink.add_note("origin\n1\nroot\n\n— a b\n").expect("adds");
+        sink.add("checkpoints", b"origin\n2\nro").expect("adds");
+        sink.add("leaves", &[3; 7]).expect("adds");
+        sink.prepare(&key).expect("prepares");
+        sink.add_note("origin\n2\nroot\n\n— a b\n").expect("adds");
+        sink.add_leaves(&[[4; 32]]).expect("adds");
+        let notes = sink.notes().expect("reads");
+        assert_eq!(notes.len(), 2);
+        assert!(notes[1].starts_with("origin\n2\n"));
+        assert_eq!(sink.leaves().expect("reads"), [[1; 32], [2; 32], [4; 32]]);
+    }
+}
