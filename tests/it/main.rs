@@ -16,6 +16,7 @@ mod foreign_clients;
 mod fuzz;
 mod idempotency;
 mod journey;
+mod limits;
 mod overload;
 mod power;
 mod refusals;
