@@ -42,10 +42,15 @@ impl Process {
 
     /// SIGTERM; does not wait.
     pub fn terminate(&self) -> anyhow::Result<()> {
-        let signal = format!("kill -TERM {}", self.child.id());
-        let status = Command::new("sh").args(["-c", &signal]).status()?;
+        self.signal("TERM")
+    }
+
+    /// A signal by its name, such as `STOP`.
+    pub fn signal(&self, name: &str) -> anyhow::Result<()> {
+        let kill = format!("kill -{name} {}", self.child.id());
+        let status = Command::new("sh").args(["-c", &kill]).status()?;
         if !status.success() {
-            bail!("process {} cannot be terminated: {status}", self.child.id());
+            bail!("process {} got no {name}: {status}", self.child.id());
         }
         Ok(())
     }

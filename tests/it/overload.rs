@@ -1,0 +1,247 @@
+//! More calls than the suite can answer: what it could answer it still does, the rest is told at once
+//! to come again, and one tenant's flood is not the others' trouble.
+//!
+//! Calls are lists of customers, each opened from its sealed row: work, not waiting. They come at
+//! their times whether or not earlier ones were answered (an open loop), as callers do. Load and
+//! suite share the machine, so a test asserts little; `cargo xtask soak overload` prints the figures.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, ensure};
+use dossier_kernel::{Role, TenantId};
+use dossier_proto::profile::v1 as profile;
+use dossier_testkit::{Backend, Clients, Refusal, Soak, Suite, build};
+use futures::future::try_join_all;
+use tokio::task::JoinSet;
+use tonic::{Code, Status};
+
+/// One cycle is a step up, a step further and the way back.
+const CYCLES: u64 = 1;
+/// Enough to keep every core busy, and fewer than are ever refused.
+const CALLERS: usize = 32;
+/// Connections of a flood: a connection carries 128 calls at once.
+const CONNECTIONS: usize = 16;
+const CUSTOMERS: usize = 100;
+const STEP: Duration = Duration::from_secs(2);
+/// Answers after this are worth nothing to whoever asked.
+const USEFUL: Duration = Duration::from_secs(2);
+const RECOVERY_MAX: Duration = Duration::from_secs(10);
+
+/// The bars are 90 % and 10 ms; what a test may assert on a machine that does other things is less.
+const GOODPUT_MIN: f64 = 0.5;
+const QUIET_MIN: f64 = 0.9;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sqlite() -> anyhow::Result<()> {
+    soak(Backend::SqliteMemory).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres() -> anyhow::Result<()> {
+    soak(Backend::PostgresRedis).await
+}
+
+async fn soak(backend: Backend) -> anyhow::Result<()> {
+    if !backend.is_wanted() {
+        return Ok(());
+    }
+    let soak = Soak::begin("overload", backend, CYCLES)?;
+    run(backend, soak.cycles)
+        .await
+        .with_context(|| soak.again())
+}
+
+async fn run(backend: Backend, cycles: u64) -> anyhow::Result<()> {
+    let suite = Suite::start(backend).await?;
+    let loud = Tenant::populate(&suite, suite.tenant()).await?;
+    let quiet = Tenant::populate(&suite, &TenantId::parse("quiet")?).await?;
+    for _ in 0..cycles {
+        // Once for the caches and the measured limit.
+        loud.peak(STEP / 4).await?;
+        let peak = loud.peak(STEP).await?;
+        eprintln!("peak {peak:.0}/s by {CALLERS} callers");
+        for factor in [2.0, 5.0] {
+            let seen = loud.flood(peak * factor, STEP).await?;
+            eprintln!("{factor} times that: {}", seen.shown(peak));
+            seen.judge(peak)?;
+        }
+        let recovery = recovered(&loud, peak).await?;
+        eprintln!("answered as before {recovery:?} after the load ended");
+        fair(&loud, &quiet, peak).await?;
+    }
+    Ok(())
+}
+
+/// How long until callers get again what they got at the peak, and nobody is refused.
+async fn recovered(loud: &Tenant, peak: f64) -> anyhow::Result<Duration> {
+    let ended = Instant::now();
+    loop {
+        let began = ended.elapsed();
+        let now = loud.peak(STEP / 8).await;
+        if now.is_ok_and(|now| now > peak * GOODPUT_MIN) {
+            return Ok(began);
+        }
+        ensure!(
+            ended.elapsed() < RECOVERY_MAX,
+            "not recovered after {RECOVERY_MAX:?}"
+        );
+    }
+}
+
+/// One tenant floods at ten times its half; the other asks now and then.
+async fn fair(loud: &Tenant, quiet: &Tenant, peak: f64) -> anyhow::Result<()> {
+    let (flooded, asked) =
+        tokio::join!(loud.flood(peak * 5.0, STEP), quiet.flood(peak / 10.0, STEP));
+    let (flooded, asked) = (flooded?, asked?);
+    eprintln!("a flood by one tenant: {}", flooded.shown(peak));
+    eprintln!("another tenant meanwhile: {}", asked.shown(peak / 10.0));
+    let share = asked.answered.len() as f64 / asked.calls as f64;
+    ensure!(
+        share >= QUIET_MIN,
+        "the quiet tenant got {share:.2} of its calls"
+    );
+    Ok(())
+}
+
+/// A tenant with customers to list.
+struct Tenant {
+    connections: Vec<Clients>,
+}
+
+impl Tenant {
+    async fn populate(suite: &Suite, tenant: &TenantId) -> anyhow::Result<Self> {
+        let connect = |_| suite.clients_as(&[Role::Admin], tenant);
+        let connections: Vec<_> = (0..CONNECTIONS).map(connect).collect::<Result<_, _>>()?;
+        let create = |number: usize| {
+            let mut customers = connections[number % CONNECTIONS].customers.clone();
+            async move {
+                let id = number.to_string();
+                let request = profile::CreateCustomerRequest {
+                    customer: Some(build::person("Somebody", &id)),
+                    ..Default::default()
+                };
+                customers.create_customer(request).await
+            }
+        };
+        for some in (0..CUSTOMERS).collect::<Vec<_>>().chunks(20) {
+            try_join_all(some.iter().copied().map(create)).await?;
+        }
+        Ok(Self { connections })
+    }
+
+    async fn list(&self, connection: usize) -> Result<(), Status> {
+        let request = profile::ListCustomersRequest {
+            page_size: i32::try_from(CUSTOMERS).unwrap_or(i32::MAX),
+            ..Default::default()
+        };
+        let mut customers = self.connections[connection % CONNECTIONS].customers.clone();
+        customers.list_customers(request).await?;
+        Ok(())
+    }
+
+    /// Answers per second when callers ask again as soon as they have an answer. A refusal is an
+    /// error.
+    async fn peak(&self, how_long: Duration) -> anyhow::Result<f64> {
+        let begun = Instant::now();
+        let callers = (0..CALLERS).map(|caller| async move {
+            let mut answers = 0_u32;
+            while begun.elapsed() < how_long {
+                self.list(caller).await?;
+                answers += 1;
+            }
+            anyhow::Ok(answers)
+        });
+        let answers: u32 = try_join_all(callers).await?.into_iter().sum();
+        Ok(f64::from(answers) / begun.elapsed().as_secs_f64())
+    }
+
+    /// Asks so often a second for so long, and waits for all answers.
+    async fn flood(&self, calls_per_second: f64, how_long: Duration) -> anyhow::Result<Seen> {
+        let this = Arc::new(Self {
+            connections: self.connections.clone(),
+        });
+        let begun = Instant::now();
+        let mut calls = JoinSet::new();
+        let pause = Duration::from_secs_f64(1.0 / calls_per_second);
+        let mut number = 0_u32;
+        while pause * number < how_long {
+            // Late calls are made up for: the rate is what was asked for.
+            let due = begun + pause * number;
+            if due > Instant::now() {
+                tokio::time::sleep_until(due.into()).await;
+            }
+            let (this, connection) = (Arc::clone(&this), usize::try_from(number)?);
+            calls.spawn(async move {
+                let asked = Instant::now();
+                let answer = this.list(connection).await;
+                (answer, asked.elapsed())
+            });
+            number += 1;
+        }
+        let took = begun.elapsed();
+        let mut seen = Seen {
+            calls: calls.len(),
+            took,
+            answered: Vec::new(),
+            refused: Vec::new(),
+        };
+        for (answer, after) in calls.join_all().await {
+            match answer {
+                Ok(()) => seen.answered.push(after),
+                Err(status) => {
+                    let refusal = Refusal::of(&status);
+                    let right = refusal.code == Code::ResourceExhausted && refusal.has_retry;
+                    ensure!(right, "a call too many got {refusal:?}");
+                    seen.refused.push(after);
+                }
+            }
+        }
+        seen.answered.sort_unstable();
+        seen.refused.sort_unstable();
+        Ok(seen)
+    }
+}
+
+/// What became of a flood.
+struct Seen {
+    calls: usize,
+    took: Duration,
+    answered: Vec<Duration>,
+    refused: Vec<Duration>,
+}
+
+impl Seen {
+    /// Answers per second that came while they were of use.
+    fn goodput(&self) -> f64 {
+        let useful = self.answered.iter().filter(|after| **after <= USEFUL);
+        useful.count() as f64 / self.took.as_secs_f64()
+    }
+
+    fn shown(&self, peak: f64) -> String {
+        let at = |latencies: &[Duration], share: usize| {
+            let index = latencies.len() * share / 100;
+            latencies.get(index).copied().unwrap_or_default()
+        };
+        format!(
+            "{:.0} calls/s, goodput {:.0} % of it, answered p50 {:?} p99 {:?}; {} refused, told \
+             after p50 {:?} p99 {:?}",
+            self.calls as f64 / self.took.as_secs_f64(),
+            100.0 * self.goodput() / peak,
+            at(&self.answered, 50),
+            at(&self.answered, 99),
+            self.refused.len(),
+            at(&self.refused, 50),
+            at(&self.refused, 99),
+        )
+    }
+
+    fn judge(&self, peak: f64) -> anyhow::Result<()> {
+        let goodput = self.goodput() / peak;
+        ensure!(
+            goodput >= GOODPUT_MIN,
+            "goodput fell to {goodput:.2} of the peak"
+        );
+        Ok(())
+    }
+}
