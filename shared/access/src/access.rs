@@ -122,6 +122,15 @@ impl Access {
         }
     }
 
+    /// Whether rows can be decided differently in the call that is being answered.
+    pub fn decides_rows(&self, ctx: &Ctx) -> bool {
+        let rule = ctx
+            .call
+            .as_ref()
+            .and_then(|call| self.0.rules.get(&call.method));
+        rule.is_some_and(|rule| self.depends_on_row(rule))
+    }
+
     /// What is decided about a call of `method`, and by which policies. `ctx` is who would call.
     /// [`Reason::NotFound`] for a method that the contract does not have.
     pub fn explain(&self, ctx: &Ctx, method: &str, facts: Facts<'_>) -> Result<Explanation> {

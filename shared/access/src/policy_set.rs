@@ -82,11 +82,7 @@ impl Policies {
                 edge.add(policy).map_err(Error::internal)?;
             }
         }
-        Ok(Self {
-            whole,
-            edge,
-            asked,
-        })
+        Ok(Self { whole, edge, asked })
     }
 }
 

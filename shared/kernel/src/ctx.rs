@@ -94,6 +94,22 @@ pub struct Principal {
     pub id: String,
 }
 
+impl Principal {
+    /// Reads what `Display` writes: `person:amy`. An id has 1 to 256 visible characters.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (kind, id) = text.split_once(':')?;
+        let kind = match kind {
+            "person" => PrincipalKind::Person,
+            "apikey" => PrincipalKind::ApiKey,
+            "service" => PrincipalKind::Service,
+            _ => return None,
+        };
+        let visible = !id.chars().any(|c| c.is_whitespace() || c.is_control());
+        let id = id.to_owned();
+        (visible && (1..=256).contains(&id.len())).then_some(Self { kind, id })
+    }
+}
+
 impl fmt::Display for Principal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = match self.kind {
@@ -128,6 +144,18 @@ pub enum Strength {
 }
 
 impl Strength {
+    pub const ALL: [Self; 5] = [
+        Self::Anonymous,
+        Self::ApiKey,
+        Self::Token,
+        Self::MultiFactor,
+        Self::Mutual,
+    ];
+
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|strength| strength.as_str() == word)
+    }
+
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Anonymous => "anonymous",

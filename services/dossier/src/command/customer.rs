@@ -161,8 +161,8 @@ impl Who {
     dossier customer list --filter 'region_code = \"CN\" AND tags:\"vip\"' --order-by 'update_time desc'\n  \
     dossier customer list --json | jq -r '.[].name'")]
 pub(crate) struct List {
-    /// AIP-160 over type, gender, birth_date, region_code, language_code, time_zone, create_time,
-    /// update_time, tags, attributes.ID
+    /// AIP-160 over type, gender, birth_date, region_code, language_code, time_zone, owner, team,
+    /// create_time, update_time, tags, attributes.ID
     #[arg(long, default_value = "", hide_default_value = true)]
     filter: String,
 

@@ -37,7 +37,7 @@ const BAR: &str =
     dossier import customers.csv --dry-run --map '姓名=display_name' --map '手机=phone' --region CN\n  \
     dossier import crm.ndjson --errors refused.csv\n\n\
     CSV columns: type, display_name, given_name, family_name, legal_name, gender, birth_date, \
-    region_code, language_code, time_zone, email, phone, tags (a;b), external_id.NAMESPACE, \
+    region_code, language_code, time_zone, owner, team, email, phone, tags (a;b), external_id.NAMESPACE, \
     attributes.ID; --map gives other names. NDJSON: one Customer in protobuf JSON a line. Rows are \
     updated by their external id, so that the same file can be imported again. Exits with 65 when \
     rows were left out.")]

@@ -37,6 +37,8 @@ pub(crate) fn customer(file: &Customer) -> String {
     line("region", &file.region_code);
     line("language", &file.language_code);
     line("time zone", &file.time_zone);
+    line("owner", &file.owner);
+    line("team", &file.team);
     for point in &file.contact_points {
         line(
             if point.label.is_empty() {

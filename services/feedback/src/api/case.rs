@@ -3,7 +3,7 @@
 use dossier_kernel::{Pii, Result};
 use dossier_proto::feedback::v1 as wire;
 
-use super::decode::{invalid, wire_time};
+use super::decode::{field_mask, invalid, wire_time};
 use crate::domain::{Case, CaseDraft, CaseState, CaseType, Reply};
 
 pub fn decode_draft(case: wire::Case) -> Result<CaseDraft> {
@@ -25,6 +25,9 @@ pub fn decode_draft(case: wire::Case) -> Result<CaseDraft> {
     })
 }
 
+/// The fields that hold words, in the contract's names.
+const WORDY_FIELDS: [&str; 4] = ["subject", "description", "replies.text", "resolution"];
+
 pub fn encode_case(case: Case) -> wire::Case {
     let etag = case.etag();
     let Case {
@@ -42,6 +45,7 @@ pub fn encode_case(case: Case) -> wire::Case {
         resolution,
         resolve_time,
         close_time,
+        masked,
     } = case;
     let replies = replies.into_iter().map(
         |Reply {
@@ -74,6 +78,7 @@ pub fn encode_case(case: Case) -> wire::Case {
             .unwrap_or_default(),
         resolve_time: resolve_time.and_then(wire_time),
         close_time: close_time.and_then(wire_time),
+        masked_fields: masked.then(|| field_mask(&WORDY_FIELDS)),
     }
 }
 

@@ -4,7 +4,7 @@ use dossier_db::Once;
 use dossier_kernel::{CustomerId, Error, Pii, Result, Timestamp, Violation};
 use dossier_proto::common::v1 as common;
 use prost::Message;
-use prost_types::Timestamp as WireTime;
+use prost_types::{FieldMask, Timestamp as WireTime};
 
 use crate::domain::{CustomerKey, Who};
 
@@ -93,4 +93,10 @@ pub fn time(field: &str, time: Option<WireTime>) -> Result<Option<Timestamp>> {
 pub fn wire_time(time: Timestamp) -> Option<WireTime> {
     let (seconds, nanos) = time.to_secs_nanos();
     Some(WireTime { seconds, nanos })
+}
+
+pub fn field_mask(paths: &[&str]) -> FieldMask {
+    FieldMask {
+        paths: paths.iter().map(|&path| path.to_owned()).collect(),
+    }
 }

@@ -111,6 +111,7 @@ fn encode_response(response: ResponseEvent) -> wire::Response {
         invitation: format!("invitations/{invitation_id}"),
         create_time: wire_time(create_time),
         answers: answers.collect(),
+        masked_fields: None,
     }
 }
 
@@ -149,5 +150,6 @@ fn encode_case(case: CaseEvent) -> wire::Case {
         resolution: String::new(),
         resolve_time: resolve_time.and_then(wire_time),
         close_time: close_time.and_then(wire_time),
+        masked_fields: None,
     }
 }

@@ -3,7 +3,7 @@
 use dossier_kernel::{Pii, Result};
 use dossier_proto::feedback::v1 as wire;
 
-use super::decode::{invalid, wire_time};
+use super::decode::{field_mask, invalid, wire_time};
 use crate::app::Report;
 use crate::domain::report::Score;
 use crate::domain::{
@@ -182,6 +182,7 @@ pub fn encode_response(response: Response) -> wire::Response {
         invitation,
         create_time,
         answers,
+        masked,
     } = response;
     let answers = answers
         .into_iter()
@@ -200,6 +201,7 @@ pub fn encode_response(response: Response) -> wire::Response {
         invitation: invitation.to_name(),
         create_time: wire_time(create_time),
         answers: answers.collect(),
+        masked_fields: masked.then(|| field_mask(&["answers.text"])),
     }
 }
 

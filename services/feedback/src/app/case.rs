@@ -62,7 +62,7 @@ impl App {
         let filter = Filter::parse(filter, &CaseFields)?;
         let (rows, next) = Cases::list(&self.db, &ctx.tenant, &filter, size, page_token).await?;
         Ok((
-            Cases::open(&self.vault, &self.db, &ctx.tenant, rows).await?,
+            Cases::open(&self.vault, &self.db, &ctx.tenant, rows, self.sight(ctx)?).await?,
             next,
         ))
     }
@@ -149,7 +149,8 @@ impl App {
     }
 
     async fn open_rows(&self, ctx: &Ctx, rows: CaseRows) -> Result<Case> {
-        let mut opened = Cases::open(&self.vault, &self.db, &ctx.tenant, vec![rows]).await?;
+        let sight = self.sight(ctx)?;
+        let mut opened = Cases::open(&self.vault, &self.db, &ctx.tenant, vec![rows], sight).await?;
         opened
             .pop()
             .ok_or_else(|| Error::internal("a case did not open"))

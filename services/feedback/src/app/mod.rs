@@ -7,7 +7,7 @@ mod survey;
 mod tests;
 mod watch;
 
-use dossier_access::Access;
+use dossier_access::{Access, Facts, Sight};
 use dossier_db::{Committed, Db, Tx};
 use dossier_feed::{Cursor, Feed};
 use dossier_kernel::{Clock, Ctx, Result};
@@ -57,6 +57,12 @@ impl App {
             access,
             profile: Profile::new(peers.profile),
         }
+    }
+
+    /// What the caller may see of answers and cases: the one place where that is decided. They have
+    /// no owner, team or tags.
+    fn sight(&self, ctx: &Ctx) -> Result<Sight> {
+        self.access.sight(ctx, Facts::default())
     }
 
     fn stage(&self, ctx: &Ctx, tx: &Tx, event: &FeedbackEvent) -> Result<()> {

@@ -105,6 +105,7 @@ impl App {
             invitation: invitation.id,
             create_time: now,
             answers,
+            masked: false,
         };
         let row = Responses::to_row(tenant, &key, &response)?;
         if !Responses::insert(tx, &row).await? {
@@ -133,13 +134,15 @@ impl App {
         let (rows, next) =
             Responses::list(&self.db, &ctx.tenant, Some(survey), size, page_token).await?;
         Ok((
-            Responses::open(&self.vault, &self.db, &ctx.tenant, rows).await?,
+            Responses::open(&self.vault, &self.db, &ctx.tenant, rows, self.sight(ctx)?).await?,
             next,
         ))
     }
 
     async fn open_response(&self, ctx: &Ctx, row: ResponseRow) -> Result<Response> {
-        let mut opened = Responses::open(&self.vault, &self.db, &ctx.tenant, vec![row]).await?;
+        let sight = self.sight(ctx)?;
+        let mut opened =
+            Responses::open(&self.vault, &self.db, &ctx.tenant, vec![row], sight).await?;
         opened
             .pop()
             .ok_or_else(|| Error::internal("a response did not open"))

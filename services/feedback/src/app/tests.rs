@@ -39,6 +39,8 @@ async fn app(db: &TestDb) -> App {
         feed: Feed::open(db.db.clone(), dossier_feed::Options::default()),
         vault,
         clock: Clock::manual(Timestamp::from_secs(1_000_000)),
+        access: dossier_access::Access::shipped(dossier_proto::DESCRIPTORS)
+            .expect("valid policies"),
         profile: Profile::new(Channel::in_process(&Local::default(), TokenSource::none())),
     }
 }

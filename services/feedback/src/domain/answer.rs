@@ -32,6 +32,8 @@ pub struct Response {
     pub create_time: Timestamp,
     /// In the order of the survey's questions.
     pub answers: Vec<Answer>,
+    /// Texts were left out unlooked at, because the reader may not see them.
+    pub masked: bool,
 }
 
 /// Checks answers against the frozen questions and puts them into the questions' order.

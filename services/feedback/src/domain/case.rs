@@ -70,6 +70,8 @@ pub struct Case {
     pub resolution: Option<Pii<String>>,
     pub resolve_time: Option<Timestamp>,
     pub close_time: Option<Timestamp>,
+    /// The words were left out unlooked at, because the reader may not see them.
+    pub masked: bool,
 }
 
 /// What the customer was told.
@@ -147,6 +149,7 @@ impl Case {
             resolution: None,
             resolve_time: None,
             close_time: None,
+            masked: false,
         })
     }
 

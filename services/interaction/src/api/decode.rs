@@ -24,6 +24,7 @@ pub fn record(
         // Output only.
         name: _,
         uid: _,
+        masked_fields: _,
         etag: _,
         create_time: _,
         kind: _,

@@ -151,6 +151,7 @@ pub fn encode(details: Details, words: Words) -> Wire {
         subject,
         text,
         fields,
+        masked: _,
     } = words;
     let subject = plain(subject);
     let text = plain(text);
@@ -220,6 +221,21 @@ pub fn encode(details: Details, words: Words) -> Wire {
                 fields: fields.collect(),
             })
         }
+    }
+}
+
+/// The fields that hold words, in the contract's names.
+pub const fn wordy_fields(kind: Kind) -> &'static [&'static str] {
+    match kind {
+        Kind::Purchase | Kind::PageView => &[],
+        Kind::Call => &["call.notes"],
+        Kind::Email => &["email.subject", "email.body"],
+        Kind::Meeting => &["meeting.subject", "meeting.notes"],
+        Kind::Visit => &["visit.notes"],
+        Kind::Social => &["social.text"],
+        Kind::Message => &["message.text"],
+        Kind::Service => &["service.notes"],
+        Kind::Custom => &["custom.fields"],
     }
 }
 

@@ -3,10 +3,11 @@
 use dossier_kernel::{Currency, CustomerId, Error, Timestamp};
 use dossier_proto::common::v1 as common;
 use dossier_proto::interaction::v1 as wire;
+use prost_types::FieldMask;
 use tonic_types::{FieldViolation, StatusExt};
 use wire::watch_interactions_response::Item;
 
-use super::details::{encode, encode_kind};
+use super::details::{encode, encode_kind, wordy_fields};
 use crate::app::{Answer, Change, Listed};
 use crate::domain::{Direction, Draft, Interaction, Summary, Total};
 
@@ -29,6 +30,10 @@ pub fn interaction(interaction: Interaction) -> wire::Interaction {
         details,
         words,
     } = draft;
+    let masked = match words.masked {
+        true => wordy_fields(details.kind()),
+        false => &[],
+    };
     wire::Interaction {
         name: id.to_name(),
         uid: id.to_string(),
@@ -41,6 +46,9 @@ pub fn interaction(interaction: Interaction) -> wire::Interaction {
         channel,
         direction: encode_direction(direction).into(),
         kind: encode_kind(details.kind()).into(),
+        masked_fields: (!masked.is_empty()).then(|| FieldMask {
+            paths: masked.iter().copied().map(str::to_owned).collect(),
+        }),
         details: Some(encode(details, words)),
     }
 }

@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 
+use dossier_access::{Facts, Sight};
 use dossier_db::{Committed, Once};
 use dossier_feed::Cursor;
 use dossier_kernel::id::InteractionId;
-use dossier_kernel::{self as kernel, Ctx, Result, TenantId, Violation};
+use dossier_kernel::{self as kernel, Ctx, Result, Violation};
 
 use super::{Interactions, Record};
-use crate::domain::Interaction;
+use crate::domain::{Interaction, Words};
 use crate::error::Error;
 use crate::store::{self, Recorded};
 
@@ -48,19 +49,34 @@ impl Interactions {
     pub async fn get_interaction(&self, ctx: &Ctx, id: InteractionId) -> Result<Interaction> {
         let model = store::find(&self.0.db.reader_of(&ctx.tenant), &ctx.tenant, id).await?;
         let model = model.ok_or(Error::NoInteraction(id))?;
-        self.read(&ctx.tenant, vec![model])
+        self.read(ctx, vec![model])
             .await?
             .pop()
             .ok_or_else(|| Error::NoInteraction(id).into())
     }
 
-    /// Opens the words of rows that are to be shown whole.
+    /// What the caller may see of interactions: the one place where that is decided. They have no
+    /// owner, team or tags.
+    pub(super) fn sight(&self, ctx: &Ctx) -> Result<Sight> {
+        self.0.access.sight(ctx, Facts::default())
+    }
+
+    /// Opens the words of rows as far as the caller may see them.
     pub(super) async fn read(
         &self,
-        tenant: &TenantId,
+        ctx: &Ctx,
         models: Vec<store::Model>,
     ) -> Result<Vec<Interaction>> {
-        let words = store::open_words(&self.0.vault, &self.0.db.reader_of(tenant), tenant, &models).await?;
+        let tenant = &ctx.tenant;
+        let sight = self.sight(ctx)?;
+        let words = store::open_words(
+            &self.0.vault,
+            &self.0.db.reader_of(tenant),
+            tenant,
+            &models,
+            sight,
+        )
+        .await?;
         models
             .into_iter()
             .zip(words)
@@ -120,19 +136,21 @@ impl Interactions {
         earlier.dedup();
         let mut read = HashMap::with_capacity(earlier.len());
         if !earlier.is_empty() {
-            let models = store::find_many(&self.0.db.reader_of(&ctx.tenant), &ctx.tenant, &earlier).await?;
-            for interaction in self
-                .read(&ctx.tenant, models.into_values().collect())
-                .await?
-            {
+            let models =
+                store::find_many(&self.0.db.reader_of(&ctx.tenant), &ctx.tenant, &earlier).await?;
+            for interaction in self.read(ctx, models.into_values().collect()).await? {
                 read.insert(interaction.id, interaction);
             }
         }
+        let sight = self.sight(ctx)?;
         recorded
             .into_iter()
             .map(|Recorded { id, duplicate }| {
                 let interaction = fresh.get(&id).copied().or_else(|| read.get(&id));
-                let interaction = interaction.cloned().ok_or(Error::NoInteraction(id))?;
+                let mut interaction = interaction.cloned().ok_or(Error::NoInteraction(id))?;
+                if !sight.direct {
+                    interaction.draft.words = Words::unseen();
+                }
                 Ok(Answer {
                     interaction,
                     duplicate,

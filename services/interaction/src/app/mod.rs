@@ -12,6 +12,7 @@ mod watch;
 
 use std::sync::Arc;
 
+use dossier_access::Access;
 use dossier_db::Db;
 use dossier_feed::Feed;
 use dossier_kernel::{Clock, Timestamp};
@@ -38,19 +39,28 @@ struct Inner {
     feed: Feed,
     vault: Vault,
     clock: Clock,
+    access: Access,
     customers: Customers,
     ids: Ids,
     recent: Recent,
 }
 
 impl Interactions {
-    pub fn new(db: Db, feed: Feed, vault: Vault, clock: Clock, profile: Profile) -> Self {
+    pub fn new(
+        db: Db,
+        feed: Feed,
+        vault: Vault,
+        clock: Clock,
+        access: Access,
+        profile: Profile,
+    ) -> Self {
         let customers = Customers::new(profile);
         Self(Arc::new(Inner {
             db,
             feed,
             vault,
             clock,
+            access,
             customers,
             ids: Ids::default(),
             recent: Recent::default(),

@@ -15,7 +15,13 @@ impl Interactions {
         window_days: i32,
     ) -> Result<Summary> {
         let window = Window::last_days(window_days, self.now())?;
-        let buckets = store::summary(&self.0.db.reader_of(&ctx.tenant), &ctx.tenant, customer, window).await?;
+        let buckets = store::summary(
+            &self.0.db.reader_of(&ctx.tenant),
+            &ctx.tenant,
+            customer,
+            window,
+        )
+        .await?;
         Ok(Summary::of(buckets))
     }
 }

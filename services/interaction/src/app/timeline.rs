@@ -62,7 +62,7 @@ impl Interactions {
             .filter(|_| more)
             .map(|last| PageToken::new(&asked, store::key(order, last)).encode());
         Ok(Listed {
-            interactions: self.read(&ctx.tenant, models).await?,
+            interactions: self.read(ctx, models).await?,
             next_page_token: next.unwrap_or_default(),
         })
     }

@@ -14,9 +14,19 @@ pub struct Words {
     pub text: Option<Pii<String>>,
     /// The texts of a kind of the tenant's own, by name.
     pub fields: BTreeMap<String, Pii<String>>,
+    /// They were not looked at, because the reader may not see them.
+    pub masked: bool,
 }
 
 impl Words {
+    /// What a reader gets who may not see them.
+    pub fn unseen() -> Self {
+        Self {
+            masked: true,
+            ..Self::default()
+        }
+    }
+
     /// Only a text, as most kinds have it; an empty one is none.
     pub fn of_text(text: String) -> Self {
         Self {
@@ -29,7 +39,7 @@ impl Words {
         Self {
             subject: given(subject),
             text: given(text),
-            fields: BTreeMap::new(),
+            ..Self::default()
         }
     }
 

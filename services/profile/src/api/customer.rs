@@ -5,15 +5,19 @@ use std::collections::BTreeMap;
 use dossier_kernel::{CustomerId, Pii};
 use dossier_proto::common::v1 as common;
 use dossier_proto::profile::v1 as wire;
+use prost_types::FieldMask;
 
 use super::value::{encode_attribute, encode_date, encode_time};
-use crate::app::{Effect, Lookup};
+use crate::app::{Effect, Lookup, Seen};
 use crate::domain::{
     Address, AddressOutline, ContactPoint, ContactPointType, Customer, CustomerType, ExternalId,
     Gender, Outline,
 };
 
-pub fn encode(customer: Customer) -> wire::Customer {
+/// As the caller may see it.
+pub fn encode(seen: Seen) -> wire::Customer {
+    let masked = seen.masked_fields();
+    let Seen { customer, sight: _ } = seen;
     let etag = customer.etag();
     let Customer {
         id,
@@ -37,6 +41,9 @@ pub fn encode(customer: Customer) -> wire::Customer {
         addresses,
         tags,
         attributes,
+        owner,
+        team,
+        closed: _,
     } = customer;
     let attributes = attributes.into_iter().map(|(id, attribute)| {
         // Where a value is kept is nobody's business outside.
@@ -65,6 +72,11 @@ pub fn encode(customer: Customer) -> wire::Customer {
         addresses: addresses.into_iter().map(address).collect(),
         tags,
         attributes: attributes.collect(),
+        owner: owner.unwrap_or_default(),
+        team: team.unwrap_or_default(),
+        masked_fields: (!masked.is_empty()).then(|| FieldMask {
+            paths: masked.into_iter().map(str::to_owned).collect(),
+        }),
     }
 }
 
@@ -86,6 +98,8 @@ pub fn encode_outline(outline: Outline) -> wire::Customer {
         tags,
         addresses,
         attributes,
+        owner,
+        team,
     } = outline;
     let attributes = attributes
         .into_iter()
@@ -113,6 +127,9 @@ pub fn encode_outline(outline: Outline) -> wire::Customer {
         addresses: addresses.into_iter().map(address_outline).collect(),
         tags,
         attributes: attributes.collect::<BTreeMap<_, _>>(),
+        owner: owner.unwrap_or_default(),
+        team: team.unwrap_or_default(),
+        masked_fields: None,
     }
 }
 

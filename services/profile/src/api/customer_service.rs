@@ -102,7 +102,7 @@ impl CustomerService for Api {
             .await
             .map_err(status)?;
         let outcome = customer::outcome(done.effect).into();
-        let customer = Some(customer::encode(done.customer));
+        let customer = Some(customer::encode(done.seen));
         Ok(with_cursor(
             UpsertCustomerResponse { customer, outcome },
             done.cursor,
@@ -174,5 +174,5 @@ impl CustomerService for Api {
 }
 
 fn answer(done: Done) -> Response<Customer> {
-    with_cursor(customer::encode(done.customer), done.cursor)
+    with_cursor(customer::encode(done.seen), done.cursor)
 }

@@ -7,8 +7,8 @@ use dossier_proto::profile::v1 as wire;
 use super::mask::Mask;
 use super::value::{decode_attribute, decode_date, decode_time};
 use crate::domain::{
-    Address, ContactPoint, ContactPointType, CustomerType, Draft, ExternalId, Gender, Violations,
-    attribute_path,
+    Address, ContactPoint, ContactPointType, CustomerType, Draft, ExternalId, Gender, Hidden,
+    Violations, attribute_path,
 };
 
 /// Reads the fields that count. What cannot be read is left out and named in the draft's problems;
@@ -37,6 +37,9 @@ pub fn decode(customer: wire::Customer, mask: &Mask) -> Draft {
         addresses,
         tags,
         attributes,
+        owner,
+        team,
+        masked_fields: _,
     } = customer;
     let mut problems = Violations::default();
     let kind = match wire::CustomerType::try_from(r#type) {
@@ -92,6 +95,9 @@ pub fn decode(customer: wire::Customer, mask: &Mask) -> Draft {
         addresses: mask.many("addresses", addresses.into_iter().map(address).collect()),
         tags: mask.many("tags", tags),
         attributes: mask.attributes(values),
+        owner: mask.one("owner", text(owner)),
+        team: mask.one("team", text(team)),
+        unseen: Hidden::default(),
         problems,
     }
 }

@@ -8,7 +8,7 @@ use prost_types::FieldMask;
 use crate::domain::{AttributePatch, AttributeValue, Many, Violations};
 
 /// Fields that can be changed.
-const FIELDS: [&str; 15] = [
+const FIELDS: [&str; 17] = [
     "type",
     "display_name",
     "given_name",
@@ -24,10 +24,12 @@ const FIELDS: [&str; 15] = [
     "addresses",
     "tags",
     "attributes",
+    "owner",
+    "team",
 ];
 
 /// Output fields: in a mask they are ignored, as in a message (AIP-203).
-const OUTPUT_FIELDS: [&str; 7] = [
+const OUTPUT_FIELDS: [&str; 8] = [
     "name",
     "uid",
     "etag",
@@ -35,6 +37,7 @@ const OUTPUT_FIELDS: [&str; 7] = [
     "update_time",
     "delete_time",
     "purge_time",
+    "masked_fields",
 ];
 
 /// How a message is read as a draft.

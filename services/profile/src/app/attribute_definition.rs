@@ -35,7 +35,13 @@ impl Profile {
                 if !store::insert(tx, row.clone()).await? {
                     return Err(Error::DefinitionExists(definition.id).into());
                 }
-                let fields = ["type", "data_class", "display_name", "description", "choices"];
+                let fields = [
+                    "type",
+                    "data_class",
+                    "display_name",
+                    "description",
+                    "choices",
+                ];
                 tx.touch(definition.to_name(), fields);
                 Ok(row)
             })

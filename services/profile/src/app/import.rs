@@ -144,7 +144,7 @@ impl Profile {
         dry_run: bool,
     ) -> Result<Written> {
         let (sender, mut receiver) = tokio::sync::oneshot::channel();
-        let (profile, tenant) = (self.clone(), ctx.tenant.clone());
+        let (profile, tenant, inside) = (self.clone(), ctx.tenant.clone(), ctx.clone());
         let done = self
             .0
             .db
@@ -154,6 +154,7 @@ impl Profile {
                     let unit = Unit {
                         tx,
                         profile,
+                        ctx: inside,
                         tenant,
                         now,
                     };
@@ -195,7 +196,7 @@ async fn write(
     definitions: &Definitions,
 ) -> Result<Written> {
     let (numbers, rows): (Vec<u64>, Vec<Candidate>) = rows.into_iter().unzip();
-    let mut batch = Settlement::load(unit, &rows, Decisive::ExternalIds).await?;
+    let mut batch = Settlement::load(unit, &rows, Decisive::ExternalIds, definitions).await?;
     let mut effects = Vec::with_capacity(rows.len());
     let mut errors = Vec::new();
     for (number, row) in numbers.into_iter().zip(rows) {

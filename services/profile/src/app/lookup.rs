@@ -1,12 +1,13 @@
 //! Who has an identifier.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use dossier_kernel::{Ctx, CustomerId, Result};
 
 use super::Profile;
 use crate::domain::Key;
-use crate::store::{self, customer_key};
+use crate::store;
+use crate::store::customer_key::{self, Holder};
 
 /// Something a customer may be known by.
 pub enum Question {
@@ -53,7 +54,11 @@ impl Profile {
         let blind = self.blind(&ctx.tenant, &keys).await?;
         let holders = customer_key::holders(reader, &ctx.tenant, &blind).await?;
         let mut found: HashMap<_, Lookup> = HashMap::with_capacity(holders.len());
-        for holder in holders.into_iter().filter(|holder| !holder.deleted) {
+        let lives = store::customer::lives(reader, &ctx.tenant, &names).await?;
+        let named = holders.iter().map(|holder| holder.customer);
+        let unseen = self.unseen(ctx, named.chain(names.iter().copied())).await?;
+        let known = |holder: &Holder| !holder.deleted && !unseen.contains(&holder.customer);
+        for holder in holders.into_iter().filter(known) {
             let entry = found.entry(holder.key).or_default();
             // Holders come in the order in which they were made.
             entry.customer.get_or_insert(holder.customer);
@@ -63,9 +68,8 @@ impl Profile {
             answers[index] = found.get(key).copied().unwrap_or_default();
         }
 
-        let lives = store::customer::lives(reader, &ctx.tenant, &names).await?;
         for (id, index) in names.into_iter().zip(of_names) {
-            if lives.get(&id).is_some_and(|life| !life.deleted) {
+            if lives.get(&id).is_some_and(|life| !life.deleted) && !unseen.contains(&id) {
                 answers[index] = Lookup {
                     customer: Some(id),
                     count: 1,
@@ -73,5 +77,24 @@ impl Profile {
             }
         }
         Ok(answers)
+    }
+
+    /// Those of `ids` that the caller may not see. Costs a look at the rows where policies ask for
+    /// what is in them.
+    async fn unseen(
+        &self,
+        ctx: &Ctx,
+        ids: impl Iterator<Item = CustomerId>,
+    ) -> Result<HashSet<CustomerId>> {
+        if !self.0.access.decides_rows(ctx) {
+            return Ok(HashSet::new());
+        }
+        let ids: HashSet<CustomerId> = ids.collect();
+        let asked: Vec<CustomerId> = ids.iter().copied().collect();
+        let reader = self.0.db.reader_of(&ctx.tenant);
+        let rows = store::customer::find_many(&reader, &ctx.tenant, &asked).await?;
+        let visible = self.visible(ctx, rows)?;
+        let seen: HashSet<CustomerId> = visible.iter().map(|(row, _)| row.id()).collect();
+        Ok(ids.difference(&seen).copied().collect())
     }
 }

@@ -2,11 +2,15 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use dossier_access::Sight;
 use dossier_kernel::{Ctx, CustomerId, Error as Failure, Reason, Result};
 
-use super::unit::{Done, Edit, Effect, Saved, Unit};
+use super::seen::hidden;
+use super::unit::{Done, Edit, Effect, Locked, Saved, Unit};
 use super::{Mutation, Profile};
-use crate::domain::{Checked, Customer, CustomerType, Definitions, Draft, KeyKind, Violations};
+use crate::domain::{
+    Checked, Customer, CustomerType, Definitions, Draft, KeyKind, Protection, Violations,
+};
 use crate::error::Error;
 use crate::store::customer_key::{self, BlindKey};
 use crate::store::{ChangeKind, SealedCustomer};
@@ -109,8 +113,13 @@ async fn upsert_one(
     candidate: Candidate,
     definitions: Definitions,
 ) -> Result<Saved> {
-    let mut batch =
-        Settlement::load(&unit, std::slice::from_ref(&candidate), Decisive::All).await?;
+    let mut batch = Settlement::load(
+        &unit,
+        std::slice::from_ref(&candidate),
+        Decisive::All,
+        &definitions,
+    )
+    .await?;
     let (id, effect) = batch
         .settle(&unit, candidate, &definitions)
         .map_err(|problem| problem.into_error("customer"))?;
@@ -149,14 +158,19 @@ pub(super) struct Settlement {
 
 struct Entry {
     /// `None` for a new customer.
-    before: Option<(SealedCustomer, Customer)>,
+    before: Option<(SealedCustomer, Customer, Sight)>,
     after: Customer,
     changed: BTreeSet<String>,
 }
 
 impl Settlement {
     /// Reads who has the identifiers and locks the customers that rows may change.
-    pub async fn load(unit: &Unit<'_>, rows: &[Candidate], decisive: Decisive) -> Result<Self> {
+    pub async fn load(
+        unit: &Unit<'_>,
+        rows: &[Candidate],
+        decisive: Decisive,
+        definitions: &Definitions,
+    ) -> Result<Self> {
         let keys: BTreeSet<BlindKey> = rows
             .iter()
             .flat_map(|row| decisive_keys(&row.keys, decisive).copied())
@@ -187,9 +201,12 @@ impl Settlement {
         };
         let named: BTreeSet<CustomerId> = batch.holders.values().flatten().copied().collect();
         let named: Vec<CustomerId> = named.into_iter().collect();
-        for (row, customer) in unit.lock(&named).await? {
-            let after = customer.clone();
-            let before = Some((row, customer));
+        let sets_sensitive = rows
+            .iter()
+            .any(|row| row.draft.sets(Protection::Sensitive, definitions));
+        for Locked { row, before, sight } in unit.lock(&named, sets_sensitive).await? {
+            let after = before.clone();
+            let before = Some((row, before, sight));
             batch.entries.insert(
                 after.id,
                 Entry {
@@ -225,6 +242,7 @@ impl Settlement {
                 let Some(after) = made else {
                     return Err(Problem::Violations(violations));
                 };
+                unit.permit(&after).map_err(Problem::Refused)?;
                 self.entries.insert(
                     id,
                     Entry {
@@ -244,6 +262,11 @@ impl Settlement {
                     return Err(Problem::Refused(Error::Deleted(id)));
                 }
                 let draft = update.unwrap_or(draft);
+                let draft = match &entry.before {
+                    Some((_, _, sight)) => draft.unseeing(hidden(*sight)),
+                    None => draft,
+                };
+                let known = entry.after.clone();
                 let changed = entry
                     .after
                     .apply(draft, definitions, unit.now, &mut violations);
@@ -252,6 +275,10 @@ impl Settlement {
                 };
                 if changed.is_empty() {
                     return Ok((id, Effect::Unchanged));
+                }
+                if let Err(refused) = unit.permit(&entry.after) {
+                    entry.after = known;
+                    return Err(Problem::Refused(refused));
                 }
                 if entry.changed.is_empty() && entry.before.is_some() {
                     self.order.push(id);
@@ -308,7 +335,7 @@ impl Settlement {
                     revision: 1,
                     ..entry.after.clone()
                 }),
-                Some((_, before)) => edits.push(Edit {
+                Some((_, before, _)) => edits.push(Edit {
                     before: before.clone(),
                     after: Customer {
                         revision: before.revision + 1,
@@ -329,7 +356,7 @@ impl Settlement {
         let entry = self.entries.remove(&id).ok_or(Error::NoCustomer(id))?;
         match (rows.into_iter().next(), entry.before) {
             (Some(row), _) => Ok(Saved::new(row, entry.after, effect)),
-            (None, Some((row, before))) => Ok(Saved::unchanged(row, before)),
+            (None, Some((row, before, _))) => Ok(Saved::unchanged(row, before)),
             (None, None) => Err(Error::NoCustomer(id).into()),
         }
     }

@@ -44,7 +44,7 @@ impl Profile {
         // Its first item, a heartbeat when nothing changed, says where the watch stands.
         let tail = self.tail(ctx, head);
         if include_snapshot {
-            return Ok(self.snapshot(ctx.tenant.clone()).chain(tail).boxed());
+            return Ok(self.snapshot(ctx.clone()).chain(tail).boxed());
         }
         Ok(tail)
     }
@@ -54,11 +54,30 @@ impl Profile {
             .0
             .feed
             .watch(ctx.tenant.clone(), Some(after), self.stop().clone());
-        items.map(|item| watched(item?)).boxed()
+        let (profile, ctx) = (self.clone(), ctx.clone());
+        items
+            .map(move |item| profile.unless_unseen(&ctx, watched(item?)?))
+            .boxed()
     }
 
-    fn snapshot(&self, tenant: TenantId) -> BoxStream<'static, Result<Watched>> {
+    /// What happens to customers that the caller may not see only moves the cursor.
+    fn unless_unseen(&self, ctx: &Ctx, watched: Watched) -> Result<Watched> {
+        match watched {
+            Watched::Change {
+                cursor,
+                tenant,
+                body,
+                ..
+            } if !self.may_follow(ctx, tenant.as_str(), &body.customer)? => {
+                Ok(Watched::Heartbeat { cursor })
+            }
+            other => Ok(other),
+        }
+    }
+
+    fn snapshot(&self, ctx: Ctx) -> BoxStream<'static, Result<Watched>> {
         let profile = self.clone();
+        let tenant = ctx.tenant.clone();
         let pages = stream::try_unfold(Some(None), move |place: Place| {
             let (profile, tenant) = (profile.clone(), tenant.clone());
             async move {
@@ -79,12 +98,17 @@ impl Profile {
         let rows = pages
             .map_ok(|rows| stream::iter(rows).map(Ok))
             .try_flatten();
-        rows.and_then(|row| async {
-            let tenant = row.tenant_id.clone();
-            Ok(Watched::Snapshot {
-                tenant,
-                customer: row.outline()?,
-            })
+        let profile = self.clone();
+        rows.try_filter_map(move |row| {
+            let seen = profile.sight(&ctx, row.facts());
+            async move {
+                if seen?.is_none() {
+                    return Ok(None);
+                }
+                let tenant = row.tenant_id.clone();
+                let customer = row.outline()?;
+                Ok(Some(Watched::Snapshot { tenant, customer }))
+            }
         })
         .boxed()
     }

@@ -6,7 +6,7 @@ use dossier_kernel::{Money, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::attribute_definition::{COUNT_MAX, is_id};
-use super::{AttributeType, Date, Definitions, Protection, Violations};
+use super::{AttributeType, Date, Definitions, Hidden, Protection, Violations};
 
 const TEXT_LENGTH_MAX: usize = 4_096;
 const LIST_LENGTH_MAX: usize = 100;
@@ -106,11 +106,12 @@ impl AttributePatch {
         matches!(self, Self::Absent)
     }
 
-    /// Applies the patch to `field`. A value that stays as it is needs no definition, so that a
+    /// Applies the patch to `field`; what is `unseen` is not removed. A value that stays as it is needs no definition, so that a
     /// deprecated attribute does not block other changes.
     pub fn apply(
         self,
         field: &mut BTreeMap<String, Attribute>,
+        unseen: Hidden,
         definitions: &Definitions,
         violations: &mut Violations,
     ) {
@@ -118,7 +119,7 @@ impl AttributePatch {
             Self::Absent => return,
             Self::Change(changes) => changes.into_iter().collect(),
             Self::Replace(values) => {
-                field.retain(|id, _| values.contains_key(id));
+                field.retain(|id, known| values.contains_key(id) || unseen.hides(known.protection));
                 values
                     .into_iter()
                     .map(|(id, value)| (id, Some(value)))
@@ -127,7 +128,12 @@ impl AttributePatch {
         };
         for (id, value) in changes {
             let Some(value) = value else {
-                field.remove(&id);
+                if !field
+                    .get(&id)
+                    .is_some_and(|known| unseen.hides(known.protection))
+                {
+                    field.remove(&id);
+                }
                 continue;
             };
             if field.get(&id).is_some_and(|known| known.value == value) {

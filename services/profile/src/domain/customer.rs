@@ -7,7 +7,7 @@ use dossier_kernel::{CustomerId, Patch, Pii, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Address, Attribute, Checked, ContactPoint, Date, Definitions, Draft, ExternalId, Key,
+    Address, Attribute, Checked, ContactPoint, Date, Definitions, Draft, ExternalId, Hidden, Key,
     Violations, address, contact_point, external_id, tag,
 };
 
@@ -87,7 +87,25 @@ pub struct Customer {
     /// Sorted, without repeats.
     pub tags: Vec<String>,
     pub attributes: BTreeMap<String, Attribute>,
+    /// The principal that looks after the customer, such as `person:amy`.
+    pub owner: Option<String>,
+    pub team: Option<String>,
+    /// The SENSITIVE values as they are stored, where there are any and they were not opened: then
+    /// they are not among the attributes, and are saved again as they are.
+    pub closed: Option<Vec<u8>>,
 }
+
+/// Fields of class DIRECT, in the contract's names. Of `attributes` some are.
+pub const DIRECT_FIELDS: [&str; 8] = [
+    "display_name",
+    "given_name",
+    "family_name",
+    "legal_name",
+    "contact_points",
+    "external_ids",
+    "addresses.postal_code",
+    "addresses.address_lines",
+];
 
 impl Customer {
     /// A new file; `None` when something is wrong, which `violations` then names.
@@ -98,30 +116,8 @@ impl Customer {
         now: Timestamp,
         violations: &mut Violations,
     ) -> Option<Self> {
-        let mut customer = Self {
-            id,
-            revision: 1,
-            create_time: now,
-            update_time: now,
-            delete_time: None,
-            purge_time: None,
-            // Read from the draft below; a draft without it is refused.
-            kind: CustomerType::Person,
-            display_name: Pii::new(String::new()),
-            given_name: None,
-            family_name: None,
-            legal_name: None,
-            gender: None,
-            birth_date: None,
-            region_code: None,
-            language_code: None,
-            time_zone: None,
-            contact_points: Vec::new(),
-            external_ids: Vec::new(),
-            addresses: Vec::new(),
-            tags: Vec::new(),
-            attributes: BTreeMap::new(),
-        };
+        // The type is read from the draft below; a draft without it is refused.
+        let mut customer = Self::blank(id, CustomerType::Person, now);
         match draft.0.kind {
             Patch::Set(kind) => customer.kind = kind,
             Patch::Absent | Patch::Clear => {
@@ -190,8 +186,80 @@ impl Customer {
             .collect()
     }
 
+    /// The fields that hold something, in the contract's names; attributes one by one.
+    pub fn filled_fields(&self) -> Vec<String> {
+        let blank = Self::blank(self.id, self.kind, self.create_time);
+        let mut fields = vec!["type".to_owned()];
+        fields.append(&mut changed_fields(&blank, self));
+        fields
+    }
+
+    /// Takes out what a caller may not see.
+    pub fn hide(&mut self, hidden: Hidden) {
+        if hidden.direct {
+            self.display_name = Pii::new(String::new());
+            self.given_name = None;
+            self.family_name = None;
+            self.legal_name = None;
+            self.contact_points.clear();
+            self.external_ids.clear();
+            for address in &mut self.addresses {
+                address.postal_code = None;
+                address.lines.clear();
+            }
+        }
+        let before = self.attributes.len();
+        self.attributes
+            .retain(|_, attribute| !hidden.hides(attribute.protection));
+        if hidden.sensitive && self.attributes.len() < before {
+            self.closed.get_or_insert_default();
+        }
+    }
+
+    /// The fields that [`Customer::hide`] takes out, in the contract's names: also those that held
+    /// nothing, for which one would have to look.
+    pub fn hidden_fields(&self, hidden: Hidden) -> Vec<&'static str> {
+        let mut fields = Vec::new();
+        if hidden.direct {
+            fields.extend(DIRECT_FIELDS);
+        }
+        if hidden.direct || (hidden.sensitive && self.closed.is_some()) {
+            fields.push("attributes");
+        }
+        fields
+    }
+
     pub fn etag(&self) -> String {
         self.revision.to_string()
+    }
+
+    fn blank(id: CustomerId, kind: CustomerType, now: Timestamp) -> Self {
+        Self {
+            id,
+            revision: 1,
+            create_time: now,
+            update_time: now,
+            delete_time: None,
+            purge_time: None,
+            kind,
+            display_name: Pii::new(String::new()),
+            given_name: None,
+            family_name: None,
+            legal_name: None,
+            gender: None,
+            birth_date: None,
+            region_code: None,
+            language_code: None,
+            time_zone: None,
+            contact_points: Vec::new(),
+            external_ids: Vec::new(),
+            addresses: Vec::new(),
+            tags: Vec::new(),
+            attributes: BTreeMap::new(),
+            owner: None,
+            team: None,
+            closed: None,
+        }
     }
 
     fn touch(&mut self, now: Timestamp) {
@@ -217,6 +285,9 @@ impl Customer {
             addresses,
             tags,
             attributes,
+            owner,
+            team,
+            unseen,
             problems: _,
         } = draft;
         let was_made = self.made_name().as_deref() == Some(self.display_name.expose().as_str());
@@ -232,7 +303,9 @@ impl Customer {
         external_id::apply(external_ids, &mut self.external_ids);
         address::apply(addresses, &mut self.addresses);
         tag::apply(tags, &mut self.tags);
-        attributes.apply(&mut self.attributes, definitions, violations);
+        attributes.apply(&mut self.attributes, unseen, definitions, violations);
+        owner.apply(&mut self.owner);
+        team.apply(&mut self.team);
 
         match display_name {
             Patch::Set(name) => self.display_name = name,
@@ -348,6 +421,9 @@ fn changed_fields(before: &Customer, after: &Customer) -> Vec<String> {
         addresses,
         tags,
         attributes,
+        owner,
+        team,
+        closed: _,
     } = after;
     let scalars = [
         ("type", *kind != before.kind),
@@ -364,6 +440,8 @@ fn changed_fields(before: &Customer, after: &Customer) -> Vec<String> {
         ("external_ids", *external_ids != before.external_ids),
         ("addresses", *addresses != before.addresses),
         ("tags", *tags != before.tags),
+        ("owner", *owner != before.owner),
+        ("team", *team != before.team),
     ];
     let changed = scalars.into_iter().filter(|(_, differs)| *differs);
     let mut fields: Vec<String> = changed.map(|(name, _)| name.to_owned()).collect();

@@ -3,9 +3,12 @@
 use dossier_kernel::{Patch, Pii, Timestamp};
 
 use super::{
-    Address, AttributePatch, ContactPoint, CustomerType, Date, ExternalId, Gender, Key, Many,
-    Violations, address, contact_point, external_id, normalize, tag,
+    Address, AttributePatch, ContactPoint, CustomerType, Date, Definitions, ExternalId, Gender,
+    Hidden, Key, Many, Protection, Violations, address, contact_point, external_id, normalize, tag,
 };
+
+const OWNER_LENGTH_MAX: usize = 256;
+const TEAM_LENGTH_MAX: usize = 64;
 
 /// Created, updated, upserted and imported customers all begin as one of these: a creation is a
 /// draft applied to an empty file.
@@ -26,6 +29,10 @@ pub struct Draft {
     pub addresses: Many<Address>,
     pub tags: Many<String>,
     pub attributes: AttributePatch,
+    pub owner: Patch<String>,
+    pub team: Patch<String>,
+    /// What whoever says it does not see of the file.
+    pub unseen: Hidden,
     /// What could not even be read; [`Draft::check`] names it with the rest.
     pub problems: Violations,
 }
@@ -62,6 +69,9 @@ impl Draft {
             addresses,
             tags,
             attributes,
+            owner,
+            team,
+            unseen,
             problems,
         } = self;
         violations.append(problems);
@@ -113,6 +123,24 @@ impl Draft {
             normalize::time_zone,
             normalize::TIME_ZONE_WORDS,
         );
+        let mut mark = |field: &str, text, longest: usize| {
+            map(text, |text: String| {
+                let length = text.chars().count();
+                let visible = !text.chars().any(|c| c.is_whitespace() || c.is_control());
+                if !visible || length > longest {
+                    violations.add(
+                        field,
+                        format!("must have 1 to {longest} visible characters"),
+                    );
+                    return None;
+                }
+                Some(text)
+            })
+        };
+        let (owner, team) = (
+            mark("owner", owner, OWNER_LENGTH_MAX),
+            mark("team", team, TEAM_LENGTH_MAX),
+        );
         let region = match &region_code {
             Patch::Set(code) => Some(code.as_str()),
             Patch::Absent | Patch::Clear => region,
@@ -133,6 +161,9 @@ impl Draft {
             language_code,
             time_zone,
             attributes,
+            owner,
+            team,
+            unseen,
             problems: Violations::default(),
         })
     }
@@ -144,6 +175,17 @@ impl Checked {
         let ids = self.0.external_ids.values().iter().map(Key::from);
         let points = self.0.contact_points.values().iter().map(Key::from);
         ids.chain(points).collect()
+    }
+
+    /// As [`Draft::unseeing`].
+    #[must_use]
+    pub fn unseeing(self, hidden: Hidden) -> Self {
+        Self(self.0.unseeing(hidden))
+    }
+
+    /// As [`Draft::sets`].
+    pub fn sets(&self, protection: Protection, definitions: &Definitions) -> bool {
+        self.0.sets(protection, definitions)
     }
 
     pub fn has_attributes(&self) -> bool {

@@ -36,6 +36,10 @@ pub struct Outline {
     pub addresses: Vec<AddressOutline>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub attributes: BTreeMap<String, AttributeValue>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub team: Option<String>,
 }
 
 /// Where somebody lives, as far as the city's district.
@@ -79,6 +83,9 @@ impl Outline {
             addresses,
             tags,
             attributes,
+            owner,
+            team,
+            closed: _,
         } = customer;
         Self {
             id: *id,
@@ -96,6 +103,8 @@ impl Outline {
             tags: tags.clone(),
             addresses: addresses.iter().map(AddressOutline::of).collect(),
             attributes: clear(attributes),
+            owner: owner.clone(),
+            team: team.clone(),
         }
     }
 }

@@ -42,6 +42,9 @@ pub struct Profile {
     pub region_code: Option<String>,
     pub language_code: Option<String>,
     pub time_zone: Option<String>,
+    /// The principal that looks after the customer.
+    pub owner: Option<String>,
+    pub team: Option<String>,
     pub create_time: Timestamp,
     pub tags: Vec<String>,
     pub attributes: BTreeMap<String, AttributeValue>,

@@ -195,6 +195,8 @@ mod tests {
                 region_code: Some("CN".to_owned()),
                 language_code: None,
                 time_zone: None,
+                owner: None,
+                team: None,
                 create_time: Timestamp(0),
                 tags: vec!["vip".to_owned()],
                 attributes: BTreeMap::from([

@@ -6,13 +6,15 @@ use super::aggregate::FUNCTIONS;
 use super::{Aggregate, Attributes, CustomerType, Gender};
 
 /// The fields that every customer has.
-pub const FIELDS: [&str; 11] = [
+pub const FIELDS: [&str; 13] = [
     "type",
     "gender",
     "birth_date",
     "region_code",
     "language_code",
     "time_zone",
+    "owner",
+    "team",
     "create_time",
     "tags",
     "response_count",
@@ -63,7 +65,7 @@ fn fixed_field(name: &str) -> Option<FieldType> {
         "type" => FieldType::Enum(CustomerType::ALL.map(|t| t.as_str().to_owned()).to_vec()),
         "gender" => FieldType::Enum(Gender::ALL.map(|g| g.as_str().to_owned()).to_vec()),
         "birth_date" => FieldType::Date,
-        "region_code" | "language_code" | "time_zone" => FieldType::String,
+        "region_code" | "language_code" | "time_zone" | "owner" | "team" => FieldType::String,
         "create_time" | "last_response_time" => FieldType::Time,
         "tags" => FieldType::StringSet,
         "response_count" | "open_case_count" => FieldType::Int,

@@ -26,6 +26,10 @@ struct Stored {
     language_code: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     time_zone: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    owner: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    team: Option<String>,
     create_time: Timestamp,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     tags: Vec<String>,
@@ -68,6 +72,8 @@ pub fn write(profile: &Profile) -> Result<String> {
         region_code,
         language_code,
         time_zone,
+        owner,
+        team,
         create_time,
         tags,
         attributes,
@@ -80,6 +86,8 @@ pub fn write(profile: &Profile) -> Result<String> {
         region_code: region_code.clone(),
         language_code: language_code.clone(),
         time_zone: time_zone.clone(),
+        owner: owner.clone(),
+        team: team.clone(),
         create_time: *create_time,
         tags: tags.clone(),
         attributes: attributes
@@ -102,6 +110,8 @@ pub fn read(json: &str) -> Result<Profile> {
         region_code,
         language_code,
         time_zone,
+        owner,
+        team,
         create_time,
         tags,
         attributes,
@@ -128,6 +138,8 @@ pub fn read(json: &str) -> Result<Profile> {
         region_code,
         language_code,
         time_zone,
+        owner,
+        team,
         create_time,
         tags,
         attributes: attributes
@@ -242,6 +254,8 @@ mod tests {
             region_code: Some("CN".to_owned()),
             language_code: Some("zh-CN".to_owned()),
             time_zone: Some("Asia/Shanghai".to_owned()),
+            owner: Some("person:amy".to_owned()),
+            team: Some("north".to_owned()),
             create_time: Timestamp(5),
             tags: vec!["vip".to_owned()],
             attributes: values
@@ -257,6 +271,8 @@ mod tests {
             region_code: None,
             language_code: None,
             time_zone: None,
+            owner: None,
+            team: None,
             create_time: Timestamp(0),
             tags: Vec::new(),
             attributes: BTreeMap::new(),

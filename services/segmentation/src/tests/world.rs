@@ -206,6 +206,8 @@ pub fn file(region_code: &str, tags: &[&str]) -> Profile {
         region_code: Some(region_code.to_owned()),
         language_code: None,
         time_zone: None,
+        owner: None,
+        team: None,
         create_time: Timestamp(0),
         tags: tags.iter().map(|&tag| tag.to_owned()).collect(),
         attributes: BTreeMap::new(),

@@ -22,6 +22,8 @@ pub enum Field {
     RegionCode,
     LanguageCode,
     TimeZone,
+    Owner,
+    Team,
     Email,
     Phone,
     Tags,
@@ -30,7 +32,7 @@ pub enum Field {
 }
 
 const KNOWN: &str = "type, display_name, given_name, family_name, legal_name, gender, birth_date, \
-                     region_code, language_code, time_zone, email, phone, tags, \
+                     region_code, language_code, time_zone, owner, team, email, phone, tags, \
                      external_id.{namespace}, attributes.{id}";
 
 /// The meaning of every column, from the header row.
@@ -114,6 +116,8 @@ fn field(name: &str, definitions: &Definitions) -> Option<Field> {
         "region_code" => Field::RegionCode,
         "language_code" => Field::LanguageCode,
         "time_zone" => Field::TimeZone,
+        "owner" => Field::Owner,
+        "team" => Field::Team,
         "email" => Field::Email,
         "phone" => Field::Phone,
         "tags" => Field::Tags,

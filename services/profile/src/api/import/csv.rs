@@ -193,6 +193,8 @@ fn draft(cells: &[&str], columns: &Columns) -> Read {
             Field::RegionCode => draft.region_code = text(),
             Field::LanguageCode => draft.language_code = text(),
             Field::TimeZone => draft.time_zone = text(),
+            Field::Owner => draft.owner = text(),
+            Field::Team => draft.team = text(),
             Field::Email | Field::Phone => {
                 let kind = match field {
                     Field::Email => ContactPointType::Email,

@@ -1,0 +1,113 @@
+//! Who sees which customers, and what of them: the one place where that is decided.
+
+use dossier_access::{Facts, Sight};
+use dossier_kernel::{Ctx, Reason, Result, TenantId};
+
+use super::Profile;
+use crate::domain::{Customer, Hidden, Outline};
+use crate::store::{self, SealedCustomer};
+
+/// A customer as the caller may see it.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    pub customer: Customer,
+    pub sight: Sight,
+}
+
+impl Seen {
+    /// What was left out, in the contract's names.
+    pub fn masked_fields(&self) -> Vec<&'static str> {
+        self.customer.hidden_fields(hidden(self.sight))
+    }
+}
+
+/// What a sight does not reach.
+pub(super) const fn hidden(sight: Sight) -> Hidden {
+    Hidden {
+        direct: !sight.direct,
+        sensitive: !sight.sensitive,
+    }
+}
+
+impl Profile {
+    /// What the caller may see of a customer with these facts; `None` where it is as if there were
+    /// none.
+    pub(super) fn sight(&self, ctx: &Ctx, facts: Facts<'_>) -> Result<Option<Sight>> {
+        match self.0.access.sight(ctx, facts) {
+            Ok(sight) => Ok(Some(sight)),
+            Err(error) if error.reason() == Reason::PermissionDenied => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether a watcher may see what happened to a customer.
+    pub(super) fn may_follow(&self, ctx: &Ctx, tenant: &str, customer: &Outline) -> Result<bool> {
+        let facts = Facts {
+            tenant: Some(tenant),
+            owner: customer.owner.as_deref(),
+            team: customer.team.as_deref(),
+            tags: &customer.tags,
+        };
+        Ok(self.sight(ctx, facts)?.is_some())
+    }
+
+    /// The rows that the caller may see, in their order.
+    pub(super) fn visible(
+        &self,
+        ctx: &Ctx,
+        rows: Vec<SealedCustomer>,
+    ) -> Result<Vec<(SealedCustomer, Sight)>> {
+        let mut visible = Vec::with_capacity(rows.len());
+        for row in rows {
+            if let Some(sight) = self.sight(ctx, row.facts())? {
+                visible.push((row, sight));
+            }
+        }
+        Ok(visible)
+    }
+
+    /// Opens rows as far as their sights reach, in their order.
+    pub(super) async fn open(
+        &self,
+        tenant: &TenantId,
+        rows: Vec<(SealedCustomer, Sight)>,
+    ) -> Result<Vec<Seen>> {
+        let cells = rows.iter().flat_map(|(row, sight)| row.cells(*sight));
+        let reader = self.0.db.reader_of(tenant);
+        let keys = self.0.vault.keys_to_open(&reader, tenant, cells).await?;
+        let opened = rows.into_iter().map(|(row, sight)| {
+            let key = keys.get(&row.id());
+            Ok(Seen {
+                customer: store::open(row, key, sight)?,
+                sight,
+            })
+        });
+        opened.collect()
+    }
+
+    /// One row for the caller; `None` where it is as if there were none.
+    pub(super) async fn show(&self, ctx: &Ctx, row: SealedCustomer) -> Result<Option<Seen>> {
+        let visible = self.visible(ctx, vec![row])?;
+        Ok(self.open(&ctx.tenant, visible).await?.pop())
+    }
+
+    /// A customer that was changed for the caller, as the caller may see it.
+    pub(super) fn show_changed(&self, ctx: &Ctx, mut customer: Customer) -> Result<Option<Seen>> {
+        let facts = facts(&ctx.tenant, &customer);
+        let Some(sight) = self.sight(ctx, facts)? else {
+            return Ok(None);
+        };
+        customer.hide(hidden(sight));
+        Ok(Some(Seen { customer, sight }))
+    }
+}
+
+/// What policies may ask for of a customer.
+pub(super) fn facts<'c>(tenant: &'c TenantId, customer: &'c Customer) -> Facts<'c> {
+    Facts {
+        tenant: Some(tenant.as_str()),
+        owner: customer.owner.as_deref(),
+        team: customer.team.as_deref(),
+        tags: &customer.tags,
+    }
+}

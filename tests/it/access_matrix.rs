@@ -1,0 +1,81 @@
+//! Every RPC × role over real gRPC equals `shared/access/golden/roles.tsv`, and nobody comes in
+//! without a token (S-AZ-1).
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, ensure};
+use bytes::Bytes;
+use dossier_kernel::Role;
+use dossier_testkit::{Caller, Rpc, Suite, on_both_backends};
+use tonic::{Code, Request, Status};
+
+on_both_backends!(every_rpc_lets_in_whom_the_matrix_says);
+
+const GOLDEN: &str = include_str!("../../shared/access/golden/roles.tsv");
+
+async fn every_rpc_lets_in_whom_the_matrix_says(suite: Suite) -> anyhow::Result<()> {
+    let golden = golden()?;
+    let mut problems = Vec::new();
+    for role in Role::ALL {
+        let caller = suite.caller_as(&[role], suite.tenant())?;
+        for rpc in Rpc::all()? {
+            let cell = golden
+                .get(&(rpc.name.clone(), role.as_str()))
+                .with_context(|| format!("roles.tsv has no {}", rpc.name))?;
+            let let_in = !is_refused(&call(&caller, &rpc).await);
+            // Where the row decides, an empty request may be refused by the row.
+            let agrees = *cell == "?" || let_in == (*cell != "-");
+            if !agrees {
+                let did = if let_in { "let in" } else { "refused" };
+                problems.push(format!(
+                    "{} as {}: {did}, golden {cell}",
+                    rpc.name,
+                    role.as_str()
+                ));
+            }
+        }
+    }
+    let stranger = Caller::new(&suite.addresses(), "")?;
+    for rpc in Rpc::all()? {
+        let code = call(&stranger, &rpc)
+            .await
+            .err()
+            .map(|status| status.code());
+        if code != Some(Code::Unauthenticated) {
+            problems.push(format!("{} without a token: {code:?}", rpc.name));
+        }
+    }
+    ensure!(
+        problems.is_empty(),
+        "{} calls are not as roles.tsv says:\n{}",
+        problems.len(),
+        problems.join("\n")
+    );
+    Ok(())
+}
+
+/// An empty request: what is let in answers or objects to it.
+async fn call(caller: &Caller, rpc: &Rpc) -> Result<(), Status> {
+    let request = Request::new(futures::stream::iter([Bytes::new()]));
+    caller.send(rpc, request).await.map(drop)
+}
+
+fn is_refused(answer: &Result<(), Status>) -> bool {
+    matches!(answer, Err(status) if status.code() == Code::PermissionDenied)
+}
+
+/// By RPC and role.
+fn golden() -> anyhow::Result<BTreeMap<(String, &'static str), &'static str>> {
+    let mut lines = GOLDEN.lines();
+    let roles = lines.next().context("roles.tsv is empty")?;
+    let roles: Vec<&str> = roles.split('\t').skip(1).collect();
+    let mut cells = BTreeMap::new();
+    for line in lines {
+        let mut columns = line.split('\t');
+        let method = columns.next().context("a line without a method")?;
+        for (role, cell) in roles.iter().zip(columns) {
+            cells.insert((method.to_owned(), *role), cell);
+        }
+    }
+    Ok(cells)
+}
