@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail, ensure};
 use dossier_testkit::disk::{Fault, Shim};
 use dossier_testkit::{Backend, Clients, Cluster, Dice, Plan, Shape, Soak, Suite};
-use futures::future::join_all;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tonic::{Code, Status};
@@ -159,67 +158,83 @@ async fn get(admin: &str, path: &str) -> anyhow::Result<String> {
     Ok(answer)
 }
 
-/// More callers than the server has connections, then a server that is read-only for a while.
+/// Somebody else takes every connection of the server, then the server is read-only for a while.
 #[tokio::test(flavor = "multi_thread")]
 async fn postgres() -> anyhow::Result<()> {
     if !Backend::PostgresRedis.is_wanted() {
         return Ok(());
     }
-    let mut soak = Soak::begin("disk", Backend::PostgresRedis, CYCLES)?;
+    let mut soak = Soak::begin("disk", Backend::PostgresRedis, 1)?;
+    run_on_postgres(&mut soak)
+        .await
+        .with_context(|| soak.again())
+}
+
+async fn run_on_postgres(soak: &mut Soak) -> anyhow::Result<()> {
     let dice = &mut soak.dice;
-    // The four services want ten each.
-    let cluster = Cluster::start(&["max_connections=16"]).await?;
+    let cluster = Cluster::start(&["max_connections=60"]).await?;
     let mut suite = Suite::prepare(plan(Backend::PostgresRedis), Some(&cluster))?;
     suite.start_again().await?;
     let clients = suite.clients()?;
     let mut book = Book::open(&clients, dice, None).await?;
-    for _ in 0..soak.cycles {
-        let crowd = (0..64).map(|_| crowd(&clients));
-        let (answers, outcome) = book.write(&clients, join_all(crowd)).await?;
-        for status in answers
-            .into_iter()
-            .flatten()
-            .chain(outcome.troubles.into_values().flatten())
-        {
-            ensure!(
-                status.code() == Code::Unavailable,
-                "out of connections: {status:?}"
-            );
-        }
-        book.repeat(&clients)
+    for cycle in 0..soak.cycles {
+        crowded(&cluster, &mut book, &clients, dice)
             .await
-            .context("connections are free again")?;
-        cluster.execute("ALTER SYSTEM SET default_transaction_read_only = on")?;
-        cluster.execute("SELECT pg_reload_conf()")?;
-        let outcome = until_refused(&mut book, &clients, dice).await?;
-        for (service, status) in each(&outcome)? {
-            let expected = status.code() == Code::Unavailable;
-            ensure!(expected, "{service} says {status:?} of a read-only server");
-        }
-        book.compare(&clients, book::NOW)
+            .with_context(|| format!("out of connections, {cycle}"))?;
+        read_only_server(&cluster, &mut book, &clients, dice)
             .await
-            .context("reads while it is read-only")?;
-        cluster.execute("SET default_transaction_read_only = off; ALTER SYSTEM RESET default_transaction_read_only")?;
-        cluster.execute("SELECT pg_reload_conf()")?;
-        book.repeat(&clients).await.context("writes again")?;
-        book.compare(&clients, book::NOW).await?;
+            .with_context(|| format!("read-only, {cycle}"))?;
         book.count(&clients).await?;
         book.settle(&clients).await?;
     }
     book::check_schemas(&suite)?;
-    drop(suite);
+    eprintln!(
+        "{} full and read-only servers, {} changes acknowledged: 0 lost",
+        soak.cycles,
+        book.acknowledged_count()
+    );
     Ok(())
 }
 
-/// A few reads, one after the other; what went wrong.
-async fn crowd(clients: &Clients) -> Vec<Status> {
-    let mut clients = clients.clone();
-    let mut troubles = Vec::new();
-    for _ in 0..4 {
-        let request = dossier_proto::profile::v1::ListCustomersRequest::default();
-        troubles.extend(clients.customers.list_customers(request).await.err());
+async fn crowded(
+    cluster: &Cluster,
+    book: &mut Book,
+    clients: &Clients,
+    dice: &mut Dice,
+) -> anyhow::Result<()> {
+    let mut crowd = cluster.crowd().await?;
+    cluster.hang_up("dossier_%")?;
+    crowd.extend(cluster.crowd().await?);
+    let outcome = write(book, clients, dice).await?;
+    for (service, status) in each(&outcome)? {
+        let expected = status.code() == Code::Unavailable;
+        ensure!(expected, "{service} says {status:?} without a connection");
     }
-    troubles
+    drop(crowd);
+    book.repeat(clients)
+        .await
+        .context("connections are free again")?;
+    book.compare(clients, book::NOW).await
+}
+
+async fn read_only_server(
+    cluster: &Cluster,
+    book: &mut Book,
+    clients: &Clients,
+    dice: &mut Dice,
+) -> anyhow::Result<()> {
+    cluster.set("default_transaction_read_only = on")?;
+    let outcome = until_refused(book, clients, dice).await?;
+    for (service, status) in each(&outcome)? {
+        let expected = status.code() == Code::Unavailable;
+        ensure!(expected, "{service} says {status:?} of a read-only server");
+    }
+    book.compare(clients, book::NOW)
+        .await
+        .context("reads while it is read-only")?;
+    cluster.set("default_transaction_read_only = off")?;
+    book.repeat(clients).await.context("writes again")?;
+    book.compare(clients, book::NOW).await
 }
 
 /// Writes until every service has refused at last; sessions hear of a setting one after the other.

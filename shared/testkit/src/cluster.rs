@@ -8,10 +8,16 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use crate::backend::{ask, required, succeed};
 use crate::process::Process;
 
+/// The startup message of protocol 3.0 (PostgreSQL manual, "Message Formats"): whole length,
+/// version, and who wants what.
+const STARTUP: &[u8] = b"\0\0\0\x29\0\x03\0\0user\0postgres\0database\0postgres\0\0";
+const AUTHENTICATION_OK: u8 = b'R';
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A running server with its data in a directory of its own and PostgreSQL's own defaults for
@@ -51,6 +57,11 @@ impl Cluster {
 
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Where its data (`data`) and its log (`server.log`) are.
+    pub fn dir(&self) -> &std::path::Path {
+        self.dir.path()
     }
 
     /// SIGKILL of the server and of all its processes, as when they run out of memory.
@@ -99,6 +110,35 @@ impl Cluster {
     /// Runs a statement as the server's administrator.
     pub fn execute(&self, statement: &str) -> anyhow::Result<String> {
         ask(&self.url, statement)
+    }
+
+    /// A setting of the whole server, such as `work_mem = '4MB'`, also for sessions that are open.
+    pub fn set(&self, setting: &str) -> anyhow::Result<()> {
+        self.execute(&format!("ALTER SYSTEM SET {setting}"))?;
+        self.execute("SELECT pg_reload_conf()")?;
+        Ok(())
+    }
+
+    /// Ends the sessions of programs whose name is like this.
+    pub fn hang_up(&self, programs: &str) -> anyhow::Result<()> {
+        self.execute(&format!(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+             WHERE application_name LIKE '{programs}'"
+        ))?;
+        Ok(())
+    }
+
+    /// Opens sessions until the server has no place for another; they end when they are dropped.
+    pub async fn crowd(&self) -> anyhow::Result<Vec<TcpStream>> {
+        let mut sessions = Vec::new();
+        loop {
+            let mut session = TcpStream::connect(("127.0.0.1", self.port)).await?;
+            session.write_all(STARTUP).await?;
+            match session.read_u8().await? {
+                AUTHENTICATION_OK => sessions.push(session),
+                _ => return Ok(sessions),
+            }
+        }
     }
 
     fn make(&self) -> anyhow::Result<()> {

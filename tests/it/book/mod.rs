@@ -83,6 +83,11 @@ impl Book {
         Ok(Self { writers, customers })
     }
 
+    /// Customers that somebody else made and that [`Self::count`] shall expect.
+    pub fn expect_customers(&mut self, others: &[String]) {
+        self.customers.extend_from_slice(others);
+    }
+
     /// Writes until `until` is done, whatever becomes of the suite meanwhile. Whatever cannot be
     /// explained by a suite in trouble is an error.
     pub async fn write<T>(

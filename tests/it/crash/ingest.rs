@@ -24,7 +24,7 @@ const LAST_ANSWERS: Duration = Duration::from_millis(100);
 const FIRST_SECOND: i64 = 1_700_000_000;
 
 pub struct Ingest {
-    customers: Vec<String>,
+    pub customers: Vec<String>,
     /// By event id.
     sent: BTreeMap<String, interaction::Interaction>,
     /// The name each acknowledgement gave.

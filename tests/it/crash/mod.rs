@@ -93,6 +93,7 @@ async fn run(backend: Backend, soak: &mut Soak) -> anyhow::Result<()> {
     let clients = rig.suite.clients()?;
     let mut ingest = Ingest::open(clients.clone(), dice).await?;
     let mut book = Book::open(&clients, dice, None).await?;
+    book.expect_customers(&ingest.customers);
     let whole_every = (soak.cycles / WHOLE_COMPARISONS).max(10);
     for cycle in 0..soak.cycles {
         let victim = rig.pick(dice);
