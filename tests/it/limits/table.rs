@@ -179,7 +179,7 @@ fn customers() -> Vec<Limit> {
             Invalid("customer.attributes.limits_list"),
             |_, n| {
                 let values = many(n, |number| json!(format!("text {number}")));
-                let list = json!({"string_list_value": {"values": values}});
+                let list = json!({"list_value": {"values": values}});
                 customer("attributes", json!({"limits_list": list}))
             },
         ),
@@ -375,7 +375,7 @@ fn interactions() -> Vec<Limit> {
             "field of a custom interaction",
             RECORD,
             4_096,
-            Invalid("interaction.custom.fields.field_0"),
+            Invalid("interaction.custom.fields[\"field_0\"]"),
             |ground, n| recorded(ground, "custom", custom(1, n)),
         ),
     ]

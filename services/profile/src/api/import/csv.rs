@@ -78,20 +78,23 @@ impl CsvRows {
             input = &input[read..];
             self.cells_used += written;
             self.ends_used += ended;
+            if self.cells_used > ROW_BYTES_MAX {
+                return Err(too_large("bytes of one row", ROW_BYTES_MAX));
+            }
+            if self.ends_used > COLUMNS_MAX {
+                return Err(too_large("columns", COLUMNS_MAX));
+            }
             match result {
                 ReadRecordResult::InputEmpty => return Ok(false),
                 ReadRecordResult::End => return Ok(true),
+                // Room for one more than is allowed, so that the limit itself fits.
                 ReadRecordResult::OutputFull => {
-                    if self.cells.len() >= ROW_BYTES_MAX {
-                        return Err(too_large("bytes of one row", ROW_BYTES_MAX));
-                    }
-                    self.cells.resize(self.cells.len() * 2, 0);
+                    let room = (self.cells.len() * 2).min(ROW_BYTES_MAX + 1);
+                    self.cells.resize(room, 0);
                 }
                 ReadRecordResult::OutputEndsFull => {
-                    if self.ends.len() >= COLUMNS_MAX {
-                        return Err(too_large("columns", COLUMNS_MAX));
-                    }
-                    self.ends.resize(self.ends.len() * 2, 0);
+                    let room = (self.ends.len() * 2).min(COLUMNS_MAX + 1);
+                    self.ends.resize(room, 0);
                 }
                 ReadRecordResult::Record => {
                     self.record(rows)?;
