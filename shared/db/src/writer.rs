@@ -7,7 +7,8 @@
 //! answered to everybody. While the disk syncs, the next jobs gather by themselves.
 //!
 //! A full disk makes SQLite roll back the whole transaction under our feet. The savepoint is then
-//! gone too, so that the next RELEASE or ROLLBACK TO fails and nobody is told of a success.
+//! gone too, so that the next RELEASE or ROLLBACK TO fails and nobody is told of a success; after a
+//! first job, which has none, a BEGIN that is not refused tells the same.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -280,7 +281,10 @@ impl Savepoint {
         match (self.set, self.kept) {
             // The first job: nothing is there yet that would have to stay.
             (false, false) => return Ok(()),
-            (false, true) => run(conn, "SAVEPOINT job").await?,
+            (false, true) => {
+                prove(conn).await?;
+                run(conn, "SAVEPOINT job").await?;
+            }
             (true, true) => run(conn, "RELEASE job; SAVEPOINT job").await?,
             // Rolled back to, it is still there.
             (true, false) => {}
@@ -295,16 +299,25 @@ impl Savepoint {
 
     /// Proves that the transaction is still the one that began.
     async fn release<C: ConnectionTrait>(&self, conn: &C) -> Result<(), DbErr> {
-        if self.set {
-            run(conn, "RELEASE job").await
-        } else {
-            Ok(())
+        match (self.set, self.kept) {
+            (true, _) => run(conn, "RELEASE job").await,
+            (false, true) => prove(conn).await,
+            (false, false) => Ok(()),
         }
     }
 
     async fn undo<C: ConnectionTrait>(&mut self, conn: &C) -> Result<(), DbErr> {
         run(conn, "ROLLBACK TO job").await
     }
+}
+
+/// Where no savepoint would be missed: inside a transaction, no other can be begun.
+async fn prove<C: ConnectionTrait>(conn: &C) -> Result<(), DbErr> {
+    if run(conn, "BEGIN").await.is_err() {
+        return Ok(());
+    }
+    run(conn, "ROLLBACK").await?;
+    Err(DbErr::Custom("SQLite gave the transaction up".to_owned()))
 }
 
 async fn run<C: ConnectionTrait>(conn: &C, sql: &str) -> Result<(), DbErr> {
