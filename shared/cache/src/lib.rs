@@ -19,7 +19,7 @@ pub use key::Key;
 use entry::{Entry, REMOVED};
 use flight::{Flights, Seat};
 use memory::Memory;
-use remote::{ANSWER_TIMEOUT, Remote};
+use remote::{ANSWER_TIMEOUT, Remote, Run};
 
 /// The cache of a service. Cheap to clone; clones share everything.
 #[derive(Clone)]
@@ -34,6 +34,10 @@ enum Backend {
     Memory(Memory),
     Redis(Remote),
 }
+
+/// What a reader saw instead of a value: without it nothing can be put.
+#[derive(Clone, Debug)]
+pub struct Miss(Option<Run>);
 
 /// What was loaded to answer a miss, to be kept and given out.
 #[derive(Clone, Debug)]
@@ -66,20 +70,23 @@ impl Cache {
     }
 
     /// The value, where there is one that is not known to be stale.
-    pub async fn get(&self, key: &Key) -> Option<Bytes> {
+    pub async fn get(&self, key: &Key) -> Result<Bytes, Miss> {
         match &self.0.backend {
-            Backend::Memory(memory) => memory.get(key),
-            Backend::Redis(remote) => remote.get(key).await,
+            Backend::Memory(memory) => memory.get(key).ok_or(Miss(None)),
+            Backend::Redis(remote) => remote.get(key).await.map_err(Miss),
         }
     }
 
-    /// Keeps what was read at revision `version` for about `ttl` (at most [`MAX_TTL`]), unless
-    /// something newer is known. For readers; a writer says [`Cache::supersede`].
-    pub async fn put(&self, key: &Key, version: i64, value: Bytes, ttl: Duration) {
+    /// Keeps what was read at revision `version`, after the `miss`, for about `ttl` (at most
+    /// [`MAX_TTL`]), unless something newer is known or what was known is lost. For readers; a
+    /// writer says [`Cache::supersede`].
+    pub async fn put(&self, key: &Key, miss: Miss, version: i64, value: Bytes, ttl: Duration) {
         let entry = Entry::value(version, value, ttl);
-        match &self.0.backend {
-            Backend::Memory(memory) => memory.set(key, entry),
-            Backend::Redis(remote) => remote.put(key, entry).await,
+        match (&self.0.backend, miss) {
+            (Backend::Memory(memory), Miss(_)) => memory.set(key, entry),
+            (Backend::Redis(remote), Miss(Some(run))) => remote.put(key, entry, run).await,
+            // Redis was away when the reader looked.
+            (Backend::Redis(_), Miss(None)) => {}
         }
     }
 
@@ -112,12 +119,13 @@ impl Cache {
         F: FnOnce() -> L,
         L: Future<Output = Result<Option<Loaded>>>,
     {
-        if let Some(value) = self.get(key).await {
-            return Ok(Some(value));
-        }
+        let miss = match self.get(key).await {
+            Ok(value) => return Ok(Some(value)),
+            Err(miss) => miss,
+        };
         match self.0.flights.board(key) {
             Seat::Lead(lead) => {
-                let value = self.load(key, ttl, load).await?;
+                let value = self.load(key, miss, ttl, load).await?;
                 lead.land(value.clone());
                 Ok(value)
             }
@@ -125,12 +133,18 @@ impl Cache {
                 if let Ok(value) = outcome.wait_for(Option::is_some).await {
                     return Ok(value.clone().flatten());
                 }
-                self.load(key, ttl, load).await
+                self.load(key, miss, ttl, load).await
             }
         }
     }
 
-    async fn load<F, L>(&self, key: &Key, ttl: Duration, load: F) -> Result<Option<Bytes>>
+    async fn load<F, L>(
+        &self,
+        key: &Key,
+        miss: Miss,
+        ttl: Duration,
+        load: F,
+    ) -> Result<Option<Bytes>>
     where
         F: FnOnce() -> L,
         L: Future<Output = Result<Option<Loaded>>>,
@@ -138,7 +152,7 @@ impl Cache {
         let Some(Loaded { version, value }) = load().await? else {
             return Ok(None);
         };
-        self.put(key, version, value.clone(), ttl).await;
+        self.put(key, miss, version, value.clone(), ttl).await;
         Ok(Some(value))
     }
 }

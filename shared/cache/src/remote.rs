@@ -27,11 +27,26 @@ const UNDELIVERED_MAX: usize = 10_000;
 /// Digits compare as text, and Redis compares text of digits alike in every locale.
 const VERSION_DIGITS: usize = 20;
 
+/// Names what Redis holds from one loss of everything to the next: gone with all marks when Redis
+/// is flushed or begins empty. A reader who missed before that may have read a row that was changed
+/// before it, and no mark is left to refuse it; so a value is put only in the run of its miss.
+const RUN: &str = "dossier:run";
+
 const SET_UNLESS_NEWER: &str = r"
+if ARGV[3] ~= '' and redis.call('GET', KEYS[2]) ~= ARGV[3] then return 0 end
 local held = redis.call('GETRANGE', KEYS[1], 0, 19)
 if held ~= '' and held > string.sub(ARGV[1], 1, 20) then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1";
+
+const BEGIN_RUN: &str = r"
+redis.call('SET', KEYS[1], ARGV[1], 'NX')
+return redis.call('GET', KEYS[1])";
+
+/// The name of a run.
+pub(crate) type Run = Vec<u8>;
+/// What is true in every run: a mark.
+const ALWAYS: &[u8] = &[];
 
 #[derive(Clone)]
 pub(crate) struct Remote(Arc<Inner>);
@@ -40,6 +55,7 @@ struct Inner {
     connection: ConnectionManager,
     answer_timeout: Duration,
     set_unless_newer: Script,
+    begin_run: Script,
     breaker: Breaker,
     /// Marks that Redis has not taken: by key, the newest version. While there are any the breaker
     /// stays open, so that this process reads nothing it knows to be stale.
@@ -73,6 +89,7 @@ impl Remote {
             connection,
             answer_timeout,
             set_unless_newer: Script::new(SET_UNLESS_NEWER),
+            begin_run: Script::new(BEGIN_RUN),
             breaker: Breaker::new(),
             undelivered: Mutex::default(),
         });
@@ -84,29 +101,35 @@ impl Remote {
         Ok(Self(inner))
     }
 
-    pub async fn get(&self, key: &Key) -> Option<Bytes> {
+    /// The value, or the run in which there is none; not even that when Redis is away.
+    pub async fn get(&self, key: &Key) -> Result<Bytes, Option<Run>> {
         let inner = &self.0;
         let mut connection = inner.connection.clone();
-        let mut command = redis::cmd("GET");
-        command.arg(key.as_str());
-        let bytes: Option<Vec<u8>> = inner.ask(command.query_async(&mut connection)).await?;
-        let mut bytes = Bytes::from(bytes?);
-        if bytes.get(VERSION_DIGITS) != Some(&b'+') {
-            return None;
+        let mut command = redis::cmd("MGET");
+        command.arg(key.as_str()).arg(RUN);
+        let found: Option<(Option<Vec<u8>>, Option<Run>)> =
+            inner.ask(command.query_async(&mut connection)).await;
+        let (bytes, run) = found.ok_or(None)?;
+        let mut bytes = Bytes::from(bytes.unwrap_or_default());
+        if bytes.get(VERSION_DIGITS) == Some(&b'+') {
+            return Ok(bytes.split_off(VERSION_DIGITS + 1));
         }
-        Some(bytes.split_off(VERSION_DIGITS + 1))
+        Err(match run {
+            Some(run) => Some(run),
+            None => inner.ask(inner.begin_run()).await,
+        })
     }
 
-    /// Keeps a value unless a newer entry is known. Lost when Redis is away.
-    pub async fn put(&self, key: &Key, entry: Entry) {
-        self.0.ask(self.0.set(key, entry)).await;
+    /// Keeps a value unless a newer entry is known or the run is over. Lost when Redis is away.
+    pub async fn put(&self, key: &Key, entry: Entry, run: Run) {
+        self.0.ask(self.0.set(key, entry, &run)).await;
     }
 
     /// Announces that versions before the mark are stale; repeated until Redis has taken it.
     pub async fn announce(&self, key: &Key, version: i64) {
         if self
             .0
-            .ask(self.0.set(key, Entry::mark(version)))
+            .ask(self.0.set(key, Entry::mark(version), ALWAYS))
             .await
             .is_some()
         {
@@ -148,7 +171,15 @@ impl Inner {
         }
     }
 
-    async fn set(&self, key: &Key, entry: Entry) -> Result<bool, RedisError> {
+    async fn begin_run(&self) -> Result<Run, RedisError> {
+        let mut connection = self.connection.clone();
+        let random = getrandom::u64().unwrap_or_default();
+        let mut begin = self.begin_run.key(RUN);
+        begin.arg(format!("{random:016x}"));
+        begin.invoke_async(&mut connection).await
+    }
+
+    async fn set(&self, key: &Key, entry: Entry, run: &[u8]) -> Result<bool, RedisError> {
         let mut connection = self.connection.clone();
         let (sign, value) = match entry.value {
             Some(value) => ('+', value),
@@ -161,8 +192,10 @@ impl Inner {
             .max(1);
         self.set_unless_newer
             .key(key.as_str())
+            .key(RUN)
             .arg(wire)
             .arg(ttl_ms)
+            .arg(run)
             .invoke_async(&mut connection)
             .await
     }
@@ -193,7 +226,7 @@ impl Inner {
             let Some((key, version)) = self.next_undelivered() else {
                 return true;
             };
-            let set = self.set(&key, Entry::mark(version));
+            let set = self.set(&key, Entry::mark(version), ALWAYS);
             if !matches!(
                 tokio::time::timeout(self.answer_timeout, set).await,
                 Ok(Ok(_))

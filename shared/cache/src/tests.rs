@@ -37,6 +37,21 @@ async fn patient(url: &str) -> Cache {
     Cache::of(Backend::Redis(remote))
 }
 
+/// What somebody sees who finds no value for a key that nobody knows.
+async fn miss(cache: &Cache) -> Miss {
+    cache.get(&fresh_key()).await.expect_err("nobody knows it")
+}
+
+/// As a reader does who missed and has loaded.
+async fn put(cache: &Cache, key: &Key, version: i64, value: &'static [u8], ttl: Duration) {
+    let value = Bytes::from_static(value);
+    cache.put(key, miss(cache).await, version, value, ttl).await;
+}
+
+async fn found(cache: &Cache, key: &Key) -> Option<Bytes> {
+    cache.get(key).await.ok()
+}
+
 fn text(value: Option<Bytes>) -> Option<String> {
     value.map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
 }
@@ -45,11 +60,11 @@ fn text(value: Option<Bytes>) -> Option<String> {
 async fn an_older_version_never_replaces_a_newer_one() {
     for cache in backends().await {
         let key = fresh_key();
-        cache.put(&key, 2, Bytes::from_static(b"two"), TTL).await;
-        cache.put(&key, 1, Bytes::from_static(b"one"), TTL).await;
-        assert_eq!(text(cache.get(&key).await).as_deref(), Some("two"));
-        cache.put(&key, 10, Bytes::from_static(b"ten"), TTL).await;
-        assert_eq!(text(cache.get(&key).await).as_deref(), Some("ten"));
+        put(&cache, &key, 2, b"two", TTL).await;
+        put(&cache, &key, 1, b"one", TTL).await;
+        assert_eq!(text(found(&cache, &key).await).as_deref(), Some("two"));
+        put(&cache, &key, 10, b"ten", TTL).await;
+        assert_eq!(text(found(&cache, &key).await).as_deref(), Some("ten"));
     }
 }
 
@@ -57,13 +72,13 @@ async fn an_older_version_never_replaces_a_newer_one() {
 async fn a_late_reader_cannot_bring_back_what_a_writer_superseded() {
     for cache in backends().await {
         let key = fresh_key();
-        cache.put(&key, 3, Bytes::from_static(b"three"), TTL).await;
+        put(&cache, &key, 3, b"three", TTL).await;
         cache.supersede(&key, 4).await;
-        assert_eq!(cache.get(&key).await, None);
-        cache.put(&key, 3, Bytes::from_static(b"three"), TTL).await;
-        assert_eq!(cache.get(&key).await, None);
-        cache.put(&key, 4, Bytes::from_static(b"four"), TTL).await;
-        assert_eq!(text(cache.get(&key).await).as_deref(), Some("four"));
+        assert_eq!(found(&cache, &key).await, None);
+        put(&cache, &key, 3, b"three", TTL).await;
+        assert_eq!(found(&cache, &key).await, None);
+        put(&cache, &key, 4, b"four", TTL).await;
+        assert_eq!(text(found(&cache, &key).await).as_deref(), Some("four"));
     }
 }
 
@@ -72,12 +87,12 @@ async fn removed_keys_stay_empty_for_late_readers() {
     for cache in backends().await {
         let keys = [fresh_key(), fresh_key()];
         for key in &keys {
-            cache.put(key, 1, Bytes::from_static(b"x"), TTL).await;
+            put(&cache, key, 1, b"x", TTL).await;
         }
         cache.remove(&keys).await;
         for key in &keys {
-            cache.put(key, 1, Bytes::from_static(b"x"), TTL).await;
-            assert_eq!(cache.get(key).await, None);
+            put(&cache, key, 1, b"x", TTL).await;
+            assert_eq!(found(&cache, key).await, None);
         }
     }
 }
@@ -86,11 +101,9 @@ async fn removed_keys_stay_empty_for_late_readers() {
 async fn values_expire() {
     for cache in backends().await {
         let key = fresh_key();
-        cache
-            .put(&key, 1, Bytes::from_static(b"x"), Duration::from_millis(20))
-            .await;
+        put(&cache, &key, 1, b"x", Duration::from_millis(20)).await;
         let gone = async {
-            while cache.get(&key).await.is_some() {
+            while found(&cache, &key).await.is_some() {
                 tokio::task::yield_now().await;
             }
         };
@@ -183,7 +196,7 @@ async fn a_load_begun_before_a_write_answers_nobody_who_asks_after_it() {
     };
     let (old, ()) = futures::join!(slow, writer);
     assert_eq!(text(old.expect("loads")).as_deref(), Some("old"));
-    assert_eq!(text(cache.get(&key).await).as_deref(), Some("new"));
+    assert_eq!(text(found(&cache, &key).await).as_deref(), Some("new"));
 }
 
 #[tokio::test]
@@ -195,11 +208,11 @@ async fn a_dead_redis_is_a_miss_and_soon_costs_nothing() {
         .await
         .expect("an address");
     let key = fresh_key();
-    cache.put(&key, 1, Bytes::from_static(b"x"), TTL).await;
+    put(&cache, &key, 1, b"x", TTL).await;
     cache.supersede(&key, 2).await;
     let begun = std::time::Instant::now();
     for _ in 0..1_000 {
-        assert_eq!(cache.get(&key).await, None);
+        assert_eq!(found(&cache, &key).await, None);
     }
     assert!(
         begun.elapsed() < Duration::from_secs(1),
@@ -224,7 +237,7 @@ async fn a_silent_redis_is_waited_for_a_few_times_only() {
         .expect("an address");
     let begun = std::time::Instant::now();
     for _ in 0..100 {
-        assert_eq!(cache.get(&fresh_key()).await, None);
+        assert_eq!(found(&cache, &fresh_key()).await, None);
     }
     assert!(begun.elapsed() < Duration::from_secs(1));
 }
@@ -267,28 +280,61 @@ async fn what_redis_missed_is_announced_before_it_is_read_again() {
     let near = patient(&format!("redis://127.0.0.1:{port}")).await;
     let other = patient(&url).await;
     let key = fresh_key();
-    other.put(&key, 1, Bytes::from_static(b"old"), TTL).await;
-    assert_eq!(text(near.get(&key).await).as_deref(), Some("old"));
+    put(&other, &key, 1, b"old", TTL).await;
+    assert_eq!(text(found(&near, &key).await).as_deref(), Some("old"));
 
     mend.send_replace(false);
     near.supersede(&key, 2).await;
-    assert_eq!(near.get(&key).await, None, "known to be stale");
+    assert_eq!(found(&near, &key).await, None, "known to be stale");
     assert_eq!(
-        text(other.get(&key).await).as_deref(),
+        text(found(&other, &key).await).as_deref(),
         Some("old"),
         "not announced yet"
     );
 
     mend.send_replace(true);
     let announced = async {
-        while other.get(&key).await.is_some() {
+        while found(&other, &key).await.is_some() {
             tokio::task::yield_now().await;
         }
     };
     tokio::time::timeout(Duration::from_secs(10), announced)
         .await
         .expect("is announced");
-    assert_eq!(near.get(&key).await, None);
+    assert_eq!(found(&near, &key).await, None);
+}
+
+#[tokio::test]
+async fn a_reader_from_before_a_flush_puts_nothing_after_it() {
+    if std::env::var("DOSSIER_TEST_BACKENDS").as_deref() == Ok("sqlite") {
+        return;
+    }
+    let url = std::env::var("DOSSIER_TEST_REDIS_URL").expect("as in `backends`");
+    // A database of Redis that no other test uses, to be flushed.
+    let url = format!("{}/15", url.trim_end_matches('/'));
+    let cache = patient(&url).await;
+    let key = fresh_key();
+    let late = cache.get(&key).await.expect_err("nothing yet");
+    // Meanwhile a writer changes the row and says so, and Redis forgets what it said.
+    cache.supersede(&key, 2).await;
+    let client = redis::Client::open(url).expect("an address");
+    let mut connection = client
+        .get_multiplexed_async_connection()
+        .await
+        .expect("redis");
+    let flush = redis::cmd("FLUSHDB").exec_async(&mut connection).await;
+    flush.expect("flushes");
+    cache
+        .put(&key, late, 1, Bytes::from_static(b"old"), TTL)
+        .await;
+    let miss = cache
+        .get(&key)
+        .await
+        .expect_err("not the value from before the change");
+    cache
+        .put(&key, miss, 2, Bytes::from_static(b"new"), TTL)
+        .await;
+    assert_eq!(text(found(&cache, &key).await).as_deref(), Some("new"));
 }
 
 #[tokio::test]
@@ -319,7 +365,8 @@ proptest! {
             for step in steps {
                 match step {
                     Step::Put(version) => {
-                        cache.put(&key, version, Bytes::from(version.to_string()), TTL).await;
+                        let value = Bytes::from(version.to_string());
+                        cache.put(&key, miss(&cache).await, version, value, TTL).await;
                         newest = newest.max(version);
                     }
                     Step::Supersede(version) => {
@@ -327,7 +374,7 @@ proptest! {
                         newest = newest.max(version);
                     }
                 }
-                if let Some(found) = text(cache.get(&key).await) {
+                if let Some(found) = text(found(&cache, &key).await) {
                     prop_assert_eq!(found, newest.to_string());
                 }
             }
