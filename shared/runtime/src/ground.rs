@@ -1,15 +1,19 @@
-//! What a service stands on: its database, opened and of the right schema, its feed, its vault.
+//! What a service stands on: its database, opened and of the right schema, its feed, its vault and
+//! its audit log.
 
 use std::time::Duration;
 
-use dossier_db::{Db, Options};
+use dossier_audit::{Audit, Limits};
+use dossier_db::{BeforeCommit, Db, Options};
 use dossier_feed::Feed;
 use dossier_kernel::{Error, Reason, Result};
-use dossier_vault::{RootKeys, Vault};
+use dossier_vault::Vault;
 use sea_orm_migration::MigrationTrait;
 
 use crate::config::Config;
+use crate::keys::Keys;
 use crate::recipe::Recipe;
+use crate::wall;
 
 /// Readers of a SQLite file: reads are short, and each connection costs memory.
 const SQLITE_READERS: u32 = 4;
@@ -19,11 +23,13 @@ pub(crate) struct Ground {
     pub db: Db,
     pub feed: Feed,
     pub vault: Vault,
+    pub audit: Audit,
 }
 
 impl Ground {
-    pub async fn open(config: &Config, recipe: Recipe, roots: RootKeys) -> Result<Self> {
+    pub async fn open(config: &Config, recipe: Recipe, keys: &Keys) -> Result<Self> {
         let db = open(config, recipe).await?;
+        wall::check(db.wall().await?, config.profile, recipe.name)?;
         if config.migrates_itself() {
             let applied = db.migrate(migrations(recipe)).await?;
             if applied > 0 {
@@ -34,15 +40,17 @@ impl Ground {
         }
         let feed = Feed::open(db.clone(), dossier_feed::Options::default());
         let options = dossier_vault::Options {
-            roots,
+            roots: keys.roots.clone(),
             key_life: Duration::from_secs(config.key_life_secs),
         };
         let vault = Vault::open(options, db.clone()).await?;
+        let audit = audit(config, recipe, db.clone(), keys);
         Ok(Self {
             recipe,
             db,
             feed,
             vault,
+            audit,
         })
     }
 }
@@ -55,7 +63,18 @@ pub(crate) async fn migrate(config: &Config, recipe: Recipe) -> Result<u32> {
     applied
 }
 
-async fn open(config: &Config, recipe: Recipe) -> Result<Db> {
+/// A service's log; nobody keeps it yet.
+pub(crate) fn audit(config: &Config, recipe: Recipe, db: Db, keys: &Keys) -> Audit {
+    let options = dossier_audit::Options {
+        service: recipe.name,
+        key: keys.audit.clone(),
+        sink: Some(config.audit_sink_path()),
+        limits: Limits::default(),
+    };
+    Audit::new(db, options)
+}
+
+pub(crate) async fn open(config: &Config, recipe: Recipe) -> Result<Db> {
     let (url, max_connections) = match &config.database_url {
         Some(url) => (url.clone(), config.database_connections_max),
         None => {
@@ -72,10 +91,19 @@ async fn open(config: &Config, recipe: Recipe) -> Result<Db> {
             schema: recipe.name,
             max_connections,
         },
-        dossier_feed::append,
+        BEFORE_COMMIT,
     )
     .await
 }
+
+/// Writes what was staged: events of the audit log first, because the feed's part makes others wait
+/// until the commit.
+const BEFORE_COMMIT: BeforeCommit = |txn, backend, staged| {
+    Box::pin(async move {
+        dossier_audit::append(txn, backend, staged).await?;
+        dossier_feed::append(txn, backend, staged).await
+    })
+};
 
 /// The shared tables first: a service's own migrations may refer to them.
 fn migrations(recipe: Recipe) -> Vec<Box<dyn MigrationTrait>> {
@@ -83,6 +111,7 @@ fn migrations(recipe: Recipe) -> Vec<Box<dyn MigrationTrait>> {
         dossier_db::migration(),
         dossier_feed::migration(),
         dossier_vault::migration(),
+        dossier_audit::migration(),
     ];
     all.extend((recipe.migrations)());
     all

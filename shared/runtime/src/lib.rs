@@ -3,6 +3,7 @@
 mod access_service;
 mod admin;
 mod api_keys;
+mod audit_service;
 mod compaction;
 mod config;
 mod flags;
@@ -16,6 +17,7 @@ mod serve;
 mod signals;
 mod start;
 mod tls;
+mod wall;
 mod ways;
 
 pub use config::{Config, LogLevel, MANUAL, Profile, SERVICES};
