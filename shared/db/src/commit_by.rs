@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 /// What the last statements before a commit may take. Work that ends nearer to its deadline is
 /// undone alone instead of endangering the others.
 const MARGIN: Duration = Duration::from_millis(2);
-/// Time that must be left for a further job: as long as a batch goes on taking jobs.
-const ROOM: Duration = Duration::from_millis(10);
+/// Time that must be left to all for a further job to join them.
+const ROOM: Duration = Duration::from_millis(25);
 /// The same for a job without a deadline, such as a chunk of an import, which may take long.
 const LONG_ROOM: Duration = Duration::from_secs(1);
 
@@ -24,10 +24,11 @@ impl CommitBy {
         self.0 = [self.0, deadline].into_iter().flatten().min();
     }
 
-    /// Whether a further job of this deadline may join what is held.
+    /// Whether a further job of this deadline may join what is held, without danger to either.
     pub fn has_room(self, deadline: Option<Instant>) -> bool {
         let room = deadline.map_or(LONG_ROOM, |_| ROOM);
-        self.0.is_none_or(|at| at > Instant::now() + room)
+        let both = [self.0, deadline].into_iter().flatten();
+        both.min().is_none_or(|at| at > Instant::now() + room)
     }
 
     /// Whether it is too late to ask for the commit.
@@ -60,5 +61,10 @@ mod tests {
         by.hold(Some(now));
         assert!(by.has_passed() && !by.has_room(Some(now + Duration::from_secs(5))));
         assert!(by.bound(None).is_some_and(|at| at < now));
+        let urgent = Some(now + Duration::from_millis(1));
+        assert!(
+            !CommitBy::default().has_room(urgent),
+            "it would endanger the others"
+        );
     }
 }

@@ -182,7 +182,7 @@ impl Writer {
             if job.abandoned() {
                 continue;
             }
-            if !commit_by.has_room(job.deadline()) {
+            if !done.is_empty() && !commit_by.has_room(job.deadline()) {
                 waiting.push_front(job);
                 break;
             }
