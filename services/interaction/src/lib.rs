@@ -30,11 +30,20 @@ fn build(deps: Deps) -> Service {
         cache: _,
         clock,
         access,
+        audit,
         peers,
         stop: _,
     } = deps;
     let profile = peers::Profile::new(peers.profile);
-    let interactions = app::Interactions::new(db, feed, vault, clock, access, profile);
+    let interactions = app::Interactions::new(app::Parts {
+        db,
+        feed,
+        vault,
+        clock,
+        access,
+        audit,
+        profile,
+    });
     Service {
         routes: api::routes(interactions),
         jobs: Vec::new(),

@@ -39,6 +39,7 @@ fn build(deps: Deps) -> Service {
         cache,
         clock,
         access,
+        audit,
         peers: _,
         stop,
     } = deps;
@@ -49,6 +50,7 @@ fn build(deps: Deps) -> Service {
         cache,
         clock,
         access,
+        audit,
         stop,
     });
     let jobs = jobs::jobs(&profile);

@@ -33,6 +33,7 @@ fn build(deps: Deps) -> Service {
         cache: _,
         clock,
         access: _,
+        audit: _,
         peers,
         stop,
     } = deps;

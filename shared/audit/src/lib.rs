@@ -12,6 +12,8 @@ mod migration;
 mod note;
 mod sequence;
 mod sink;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod tile;
 pub mod tree;
 mod verify;

@@ -50,8 +50,9 @@ pub struct Proof {
     pub position: u64,
     /// From the leaf upwards.
     pub path: Vec<Hash>,
-    /// The signed note.
+    /// The signed note, and the size that it says.
     pub checkpoint: String,
+    pub size: u64,
 }
 
 /// The log of one service, to be read. Cheap to clone.
@@ -153,6 +154,7 @@ impl Log {
             position,
             path: path.unwrap_or_default(),
             checkpoint: head.note,
+            size: head.size,
         })
     }
 

@@ -52,6 +52,8 @@ const KEYS: &[&str] = &[
     "old_root_key_files",
     "key_life_secs",
     "signing_key_file",
+    "audit_key_file",
+    "audit_sink_dir",
     "policies_file",
     "anonymous_loopback",
     "issuers",
@@ -101,6 +103,10 @@ pub struct Config {
     pub key_life_secs: u64,
     #[serde(default, deserialize_with = "unless_empty")]
     pub signing_key_file: Option<PathBuf>,
+    #[serde(default, deserialize_with = "unless_empty")]
+    pub audit_key_file: Option<PathBuf>,
+    #[serde(default, deserialize_with = "unless_empty")]
+    pub audit_sink_dir: Option<PathBuf>,
     #[serde(default, deserialize_with = "unless_empty")]
     pub policies_file: Option<PathBuf>,
     pub anonymous_loopback: bool,
@@ -222,6 +228,18 @@ impl Config {
         self.signing_key_file
             .clone()
             .unwrap_or_else(|| self.data_dir.join("keys/signing.key"))
+    }
+
+    pub fn audit_key_path(&self) -> PathBuf {
+        self.audit_key_file
+            .clone()
+            .unwrap_or_else(|| self.data_dir.join("keys/audit.key"))
+    }
+
+    pub fn audit_sink_path(&self) -> PathBuf {
+        self.audit_sink_dir
+            .clone()
+            .unwrap_or_else(|| self.data_dir.join("audit"))
     }
 
     fn read(figment: &Figment) -> Result<Self> {

@@ -1,8 +1,9 @@
-//! The two keys that do not live in the database.
+//! The keys that do not live in the database.
 
 use std::sync::Arc;
 
 use dossier_access::{ApiKeys, Foreign, SigningKey, Verifier, VerifierOptions};
+use dossier_audit::AuditKey;
 use dossier_kernel::Result;
 use dossier_vault::{RootKey, RootKeys};
 use futures::future::try_join_all;
@@ -12,6 +13,7 @@ use crate::config::Config;
 pub(crate) struct Keys {
     pub roots: RootKeys,
     pub signing: Arc<SigningKey>,
+    pub audit: AuditKey,
 }
 
 impl Keys {
@@ -32,9 +34,15 @@ impl Keys {
             Some(_) => SigningKey::load(&signing_path)?,
             None => SigningKey::load_or_generate(&signing_path)?,
         };
+        let audit_path = config.audit_key_path();
+        let audit = match &config.audit_key_file {
+            Some(_) => AuditKey::load(&audit_path)?,
+            None => AuditKey::load_or_generate(&audit_path)?,
+        };
         Ok(Self {
             roots,
             signing: Arc::new(signing),
+            audit,
         })
     }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use dossier_access::Access;
+use dossier_audit::Audit;
 use dossier_cache::Cache;
 use dossier_db::Db;
 use dossier_feed::Feed;
@@ -23,7 +24,7 @@ pub struct Recipe {
     pub name: &'static str,
     /// Full names of its gRPC services, such as `dossier.profile.v1.CustomerService`.
     pub grpc_services: &'static [&'static str],
-    /// Its own migrations, in order. Those of feed, vault and idempotency come from the runtime.
+    /// Its own migrations, in order. Those of feed, vault, audit and idempotency come from the runtime.
     pub migrations: fn() -> Vec<Box<dyn MigrationTrait>>,
     /// What its tables hold sealed: key rotation goes through it.
     pub sealed: Registry,
@@ -44,6 +45,8 @@ pub struct Deps {
     pub clock: Clock,
     /// Who may see and change which rows, and what of them.
     pub access: Access,
+    /// Is told before personal data in the clear leaves the service.
+    pub audit: Audit,
     pub peers: Peers,
     /// Cancelled when the process begins to stop: streams end with a cursor, jobs return.
     pub stop: CancellationToken,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dossier_access::{Access, Rules, SigningKey};
+use dossier_audit::Audit;
 use dossier_cache::Cache;
 use dossier_db::Db;
 use dossier_kernel::{Clock, Error, Reason, Result, Role, TenantId};
@@ -26,7 +27,7 @@ use crate::keys::Keys;
 use crate::lock::Lock;
 use crate::recipe::{Deps, Job, Recipe};
 use crate::ways::Ways;
-use crate::{access_service, api_keys, compaction, tls};
+use crate::{access_service, api_keys, audit_service, compaction, tls};
 
 /// How long jobs may take to return after the streams they follow have ended.
 const JOBS_BOUND: Duration = Duration::from_secs(2);
@@ -43,6 +44,7 @@ pub struct Running {
     served: JoinHandle<std::io::Result<()>>,
     admin: Option<JoinHandle<()>>,
     jobs: Jobs,
+    audits: Vec<Audit>,
     databases: Vec<Db>,
     locks: Vec<Lock>,
 }
@@ -68,9 +70,10 @@ pub async fn start(config: Config, recipes: Vec<Recipe>) -> Result<Running> {
         Some(url) => Cache::redis(url).await?,
         None => Cache::memory(config.cache_bytes_max),
     };
-    let open = |recipe: &Recipe| Ground::open(&config, *recipe, keys.roots.clone());
+    let open = |recipe: &Recipe| Ground::open(&config, *recipe, &keys);
     let grounds = try_join_all(recipes.iter().map(open)).await?;
     let databases: Vec<Db> = grounds.iter().map(|ground| ground.db.clone()).collect();
+    let audits: Vec<Audit> = grounds.iter().map(|ground| ground.audit.clone()).collect();
 
     let local = Local::new();
     let ways = Ways {
@@ -90,6 +93,10 @@ pub async fn start(config: Config, recipes: Vec<Recipe>) -> Result<Running> {
             services: &[access_service::NAME],
             routes: access_service::routes(edge.access.clone()),
         },
+        Part {
+            services: &[audit_service::NAME],
+            routes: audit_service::routes(&grounds),
+        },
     ];
     let mut jobs = vec![rotation(&grounds, &edge.stop)];
     for ground in grounds {
@@ -98,6 +105,7 @@ pub async fn start(config: Config, recipes: Vec<Recipe>) -> Result<Running> {
             db,
             feed,
             vault,
+            audit,
         } = ground;
         if let (Some(name), Some(keep)) = (recipe.compaction, config.feed_retention()) {
             let (clock, stop) = (edge.clock.clone(), edge.stop.clone());
@@ -110,6 +118,7 @@ pub async fn start(config: Config, recipes: Vec<Recipe>) -> Result<Running> {
             cache: cache.clone(),
             clock: edge.clock.clone(),
             access: edge.access.clone(),
+            audit,
             peers: ways.of(recipe.name)?,
             stop: edge.stop.clone(),
         };
@@ -130,6 +139,7 @@ pub async fn start(config: Config, recipes: Vec<Recipe>) -> Result<Running> {
     let admin_addr = admin_listener.as_ref().map(address).transpose()?;
     let shutdown = CancellationToken::new();
     let jobs = Jobs::start(jobs, &stop);
+    audits.iter().for_each(Audit::start);
     let admin = admin_listener.map(|listener| {
         let open = !config.admin_listen.is_some_and(|at| at.ip().is_loopback());
         let tls = serving_tls.filter(|_| open);
@@ -158,6 +168,7 @@ pub async fn start(config: Config, recipes: Vec<Recipe>) -> Result<Running> {
         served,
         admin,
         jobs,
+        audits,
         databases,
         locks,
     })
@@ -219,6 +230,7 @@ impl Running {
             served,
             admin,
             jobs,
+            audits,
             databases,
             locks,
             ..
@@ -234,7 +246,11 @@ impl Running {
             admin.abort();
         }
         local.unbind();
-        let close = join_all(databases.iter().map(Db::close));
+        let close = async {
+            // Nobody reads any more: what was read last is written down.
+            join_all(audits.iter().map(Audit::close)).await;
+            join_all(databases.iter().map(Db::close)).await;
+        };
         if tokio::time::timeout(CLOSE_BOUND, close).await.is_err() {
             // Nothing is lost: what was acknowledged is on disk, the next start reads the log.
             tracing::warn!("databases did not close in time");

@@ -131,7 +131,12 @@ pub const RULES: &[Rule] = &[
         reason: "Queries in one place can be read for tenancy, indexes and both backends at once.",
         cure: "Give the store a function in the words of the domain and call that.",
         holds_in: |source| {
-            let plumbing = ["shared/db/", "shared/feed/", "shared/vault/"];
+            let plumbing = [
+                "shared/db/",
+                "shared/feed/",
+                "shared/vault/",
+                "shared/audit/",
+            ];
             let tested = source.is_in(&["shared/", "services/"]) && source.is_test();
             source.is_rust() && !source.is_in_layer("store") && !source.is_in(&plumbing) && !tested
         },

@@ -41,15 +41,21 @@ impl App {
             })
             .await?;
         let cursor = self.cursor_of(&done).await?;
+        let case = self.open_rows(ctx, done.value).await?;
+        if done.replayed {
+            self.saw_cases(ctx, std::slice::from_ref(&case)).await?;
+        }
         Ok(Done {
-            value: self.open_rows(ctx, done.value).await?,
+            value: case,
             cursor,
         })
     }
 
     pub async fn get_case(&self, ctx: &Ctx, id: CaseId) -> Result<Case> {
         let rows = Cases::get(&self.db.reader_of(&ctx.tenant), &ctx.tenant, id).await?;
-        self.open_rows(ctx, rows).await
+        let case = self.open_rows(ctx, rows).await?;
+        self.saw_cases(ctx, std::slice::from_ref(&case)).await?;
+        Ok(case)
     }
 
     pub async fn list_cases(
@@ -61,10 +67,10 @@ impl App {
     ) -> Result<(Vec<Case>, String)> {
         let filter = Filter::parse(filter, &CaseFields)?;
         let (rows, next) = Cases::list(&self.db, &ctx.tenant, &filter, size, page_token).await?;
-        Ok((
-            Cases::open(&self.vault, &self.db, &ctx.tenant, rows, self.sight(ctx)?).await?,
-            next,
-        ))
+        let sight = self.sight(ctx)?;
+        let cases = Cases::open(&self.vault, &self.db, &ctx.tenant, rows, sight).await?;
+        self.saw_cases(ctx, &cases).await?;
+        Ok((cases, next))
     }
 
     pub async fn reply_to_case(
@@ -142,8 +148,12 @@ impl App {
             })
             .await?;
         let cursor = self.cursor_of(&done).await?;
+        let case = self.open_rows(ctx, done.value).await?;
+        if done.replayed {
+            self.saw_cases(ctx, std::slice::from_ref(&case)).await?;
+        }
         Ok(Done {
-            value: self.open_rows(ctx, done.value).await?,
+            value: case,
             cursor,
         })
     }

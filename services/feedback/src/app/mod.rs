@@ -8,12 +8,15 @@ mod tests;
 mod watch;
 
 use dossier_access::{Access, Facts, Sight};
+use dossier_audit::{Audit, Seen};
 use dossier_db::{Committed, Db, Tx};
 use dossier_feed::{Cursor, Feed};
+use dossier_kernel::id::{CaseId, ResponseId};
 use dossier_kernel::{Clock, Ctx, Result};
 use dossier_runtime::Deps;
 use dossier_vault::Vault;
 
+use crate::domain::{AnswerValue, Case, Response};
 use crate::peers::Profile;
 use crate::store::FeedbackEvent;
 
@@ -28,6 +31,7 @@ pub struct App {
     vault: Vault,
     clock: Clock,
     access: Access,
+    audit: Audit,
     profile: Profile,
 }
 
@@ -46,6 +50,7 @@ impl App {
             cache: _,
             clock,
             access,
+            audit,
             peers,
             stop: _,
         } = deps;
@@ -55,6 +60,7 @@ impl App {
             vault,
             clock,
             access,
+            audit,
             profile: Profile::new(peers.profile),
         }
     }
@@ -63,6 +69,37 @@ impl App {
     /// no owner, team or tags.
     fn sight(&self, ctx: &Ctx) -> Result<Sight> {
         self.access.sight(ctx, Facts::default())
+    }
+
+    /// Tells the audit log what of cases an answer shows. A mutation that is kept says itself what
+    /// it did.
+    async fn saw_cases(&self, ctx: &Ctx, cases: &[Case]) -> Result<()> {
+        let mut shown = Seen::of(CaseId::COLLECTION);
+        for case in cases.iter().filter(|case| !case.masked) {
+            shown.resource(case.id.uuid());
+            let fields = [
+                ("subject", true),
+                ("description", case.description.is_some()),
+                ("resolution", case.resolution.is_some()),
+                ("replies", !case.replies.is_empty()),
+            ];
+            let fields = fields.into_iter().filter(|(_, there)| *there);
+            fields.for_each(|(field, _)| shown.direct(field));
+        }
+        self.audit.saw(ctx, shown).await
+    }
+
+    /// Tells the audit log what of responses an answer shows: their words, where there are any.
+    async fn saw_responses(&self, ctx: &Ctx, responses: &[Response]) -> Result<()> {
+        let mut shown = Seen::of(ResponseId::COLLECTION);
+        for response in responses.iter().filter(|response| !response.masked) {
+            let mut values = response.answers.iter().map(|answer| &answer.value);
+            if values.any(|value| matches!(value, AnswerValue::Text(_))) {
+                shown.resource(response.id.uuid());
+                shown.direct("answers");
+            }
+        }
+        self.audit.saw(ctx, shown).await
     }
 
     fn stage(&self, ctx: &Ctx, tx: &Tx, event: &FeedbackEvent) -> Result<()> {

@@ -68,6 +68,10 @@ impl App {
             .await?;
         let cursor = self.cursor_of(&done).await?;
         let response = self.open_response(ctx, done.value).await?;
+        if done.replayed {
+            self.saw_responses(ctx, std::slice::from_ref(&response))
+                .await?;
+        }
         Ok(Done {
             value: response,
             cursor,
@@ -133,10 +137,10 @@ impl App {
         Surveys::get(&self.db.reader_of(&ctx.tenant), &ctx.tenant, survey).await?;
         let (rows, next) =
             Responses::list(&self.db, &ctx.tenant, Some(survey), size, page_token).await?;
-        Ok((
-            Responses::open(&self.vault, &self.db, &ctx.tenant, rows, self.sight(ctx)?).await?,
-            next,
-        ))
+        let sight = self.sight(ctx)?;
+        let responses = Responses::open(&self.vault, &self.db, &ctx.tenant, rows, sight).await?;
+        self.saw_responses(ctx, &responses).await?;
+        Ok((responses, next))
     }
 
     async fn open_response(&self, ctx: &Ctx, row: ResponseRow) -> Result<Response> {

@@ -1,14 +1,19 @@
 //! The use cases on both databases, without the wire.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use dossier_db::testing::TestDb;
 use dossier_feed::Feed;
 use dossier_kernel::id::{CaseId, InvitationId};
-use dossier_kernel::{Clock, Ctx, CustomerId, PageSize, Pii, Reason, TenantId, Timestamp};
+use dossier_kernel::{
+    Clock, Ctx, CustomerId, PageSize, Pii, Principal, PrincipalKind, Reason, Role, TenantId,
+    Timestamp,
+};
 use dossier_rpc::{Channel, Local, TokenSource};
 use dossier_vault::{RootKey, Vault};
 use futures::StreamExt;
+use sea_orm::ConnectionTrait;
 use sea_orm_migration::MigrationTrait;
 use tokio_util::sync::CancellationToken;
 
@@ -41,6 +46,7 @@ async fn app(db: &TestDb) -> App {
         clock: Clock::manual(Timestamp::from_secs(1_000_000)),
         access: dossier_access::Access::shipped(dossier_proto::DESCRIPTORS)
             .expect("valid policies"),
+        audit: dossier_audit::testing::idle(db.db.clone()),
         profile: Profile::new(Channel::in_process(&Local::default(), TokenSource::none())),
     }
 }
@@ -303,4 +309,63 @@ async fn open_case(app: &App) -> Case {
         .await
         .expect("inserts");
     case
+}
+
+/// An analyst who makes this call.
+fn analyst(app: &App, method: &str) -> Ctx {
+    let id = "ann".to_owned();
+    let kind = PrincipalKind::Person;
+    let mut ctx = Ctx::new(ctx().tenant, Principal { kind, id }, vec![Role::Analyst]);
+    let rule = app.access.rules().find(|rule| &*rule.call.method == method);
+    ctx.call = rule.map(|rule| Arc::clone(&rule.call));
+    ctx
+}
+
+/// As a broken disk would: what is sealed opens no more.
+async fn corrupt(db: &TestDb, table: &str) {
+    let broken = match db.db.backend() {
+        dossier_db::Backend::Sqlite => "x'00'",
+        dossier_db::Backend::Postgres => "'\\x00'::bytea",
+    };
+    let sql = format!("UPDATE {table} SET direct = {broken}");
+    let ctx = ctx();
+    let work = db.db.write(&ctx, move |tx| {
+        Box::pin(async move {
+            let done = tx.conn().execute_unprepared(&sql).await;
+            done.map(drop).map_err(dossier_db::error)
+        })
+    });
+    work.await.expect("corrupted");
+}
+
+#[tokio::test]
+async fn what_a_reader_may_not_see_is_not_opened() {
+    for db in TestDb::each(migrations, dossier_feed::append).await {
+        let app = app(&db).await;
+        let invitation = invited(&app).await;
+        let submitted = app
+            .submit_response(&ctx(), None, invitation.id, answers(9))
+            .await;
+        submitted.expect("submits");
+        corrupt(&db, "response").await;
+        let size = PageSize::from_request(0).expect("default");
+        let reader = analyst(&app, "dossier.feedback.v1.SurveyService/ListResponses");
+        let listed = app.list_responses(&reader, invitation.survey, size, "");
+        let (listed, _) = listed.await.expect("not opened");
+        assert!(listed[0].masked, "{db:?}");
+        assert_eq!(listed[0].answers, answers(9)[..1], "{db:?}: scores only");
+        let opened = app
+            .list_responses(&ctx(), invitation.survey, size, "")
+            .await;
+        assert!(opened.is_err(), "{db:?}: others open it");
+
+        let case = open_case(&app).await;
+        corrupt(&db, "feedback_case").await;
+        let reader = analyst(&app, "dossier.feedback.v1.CaseService/GetCase");
+        let seen = app.get_case(&reader, case.id).await.expect("not opened");
+        assert!(seen.masked && seen.subject.expose().is_empty(), "{db:?}");
+        assert_eq!(seen.case_type, case.case_type, "{db:?}");
+        assert!(app.get_case(&ctx(), case.id).await.is_err(), "{db:?}");
+        db.discard().await;
+    }
 }

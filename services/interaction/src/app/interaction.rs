@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use dossier_access::{Facts, Sight};
+use dossier_audit::Seen;
 use dossier_db::{Committed, Once};
 use dossier_feed::Cursor;
 use dossier_kernel::id::InteractionId;
@@ -61,7 +62,7 @@ impl Interactions {
         self.0.access.sight(ctx, Facts::default())
     }
 
-    /// Opens the words of rows as far as the caller may see them.
+    /// Opens the words of rows as far as the caller may see them, and tells the audit log.
     pub(super) async fn read(
         &self,
         ctx: &Ctx,
@@ -77,11 +78,17 @@ impl Interactions {
             sight,
         )
         .await?;
-        models
-            .into_iter()
-            .zip(words)
-            .map(|(model, words)| Ok(model.read(words)?))
-            .collect()
+        let mut shown = Seen::of(InteractionId::COLLECTION);
+        let mut interactions = Vec::with_capacity(models.len());
+        for (model, words) in models.into_iter().zip(words) {
+            if !words.is_empty() {
+                shown.resource(model.id);
+                shown.direct("details");
+            }
+            interactions.push(model.read(words)?);
+        }
+        self.0.audit.saw(ctx, shown).await?;
+        Ok(interactions)
     }
 
     /// `list` is the request's field that holds the records, where it holds several.

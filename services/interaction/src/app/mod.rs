@@ -13,6 +13,7 @@ mod watch;
 use std::sync::Arc;
 
 use dossier_access::Access;
+use dossier_audit::Audit;
 use dossier_db::Db;
 use dossier_feed::Feed;
 use dossier_kernel::{Clock, Timestamp};
@@ -40,20 +41,34 @@ struct Inner {
     vault: Vault,
     clock: Clock,
     access: Access,
+    audit: Audit,
     customers: Customers,
     ids: Ids,
     recent: Recent,
 }
 
+/// What the use cases stand on.
+pub struct Parts {
+    pub db: Db,
+    pub feed: Feed,
+    pub vault: Vault,
+    pub clock: Clock,
+    pub access: Access,
+    pub audit: Audit,
+    pub profile: Profile,
+}
+
 impl Interactions {
-    pub fn new(
-        db: Db,
-        feed: Feed,
-        vault: Vault,
-        clock: Clock,
-        access: Access,
-        profile: Profile,
-    ) -> Self {
+    pub fn new(parts: Parts) -> Self {
+        let Parts {
+            db,
+            feed,
+            vault,
+            clock,
+            access,
+            audit,
+            profile,
+        } = parts;
         let customers = Customers::new(profile);
         Self(Arc::new(Inner {
             db,
@@ -61,6 +76,7 @@ impl Interactions {
             vault,
             clock,
             access,
+            audit,
             customers,
             ids: Ids::default(),
             recent: Recent::default(),

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use dossier_cache::{Loaded, MAX_TTL};
+use dossier_cache::{Key, Loaded, MAX_TTL};
 use dossier_kernel::{Ctx, CustomerId, Result};
 
 use super::seen::hidden;
@@ -68,15 +68,23 @@ impl Profile {
         let bytes = self.0.cache.get_or_load(&key, CACHED_FOR, load).await?;
         let bytes = bytes.ok_or(Error::NoCustomer(id))?;
         let cached = SealedCustomer::from_bytes(&bytes)?;
-        if let Ok(seen) = self.show(ctx, cached).await {
-            return seen.ok_or_else(|| Error::NoCustomer(id).into());
-        }
-        // Cached before a rotation that has ended since: the row itself is sealed anew.
-        self.0.cache.remove(std::slice::from_ref(&key)).await;
+        let seen = match self.show(ctx, cached).await {
+            Ok(seen) => seen,
+            Err(_) => self.reread(ctx, &key, id).await?,
+        };
+        let seen = seen.ok_or(Error::NoCustomer(id))?;
+        self.tell_audit(ctx, std::slice::from_ref(&seen)).await?;
+        Ok(seen)
+    }
+
+    /// What was cached before a rotation that has ended since: the row itself is sealed anew.
+    async fn reread(&self, ctx: &Ctx, key: &Key, id: CustomerId) -> Result<Option<Seen>> {
+        self.0.cache.remove(std::slice::from_ref(key)).await;
         let row = store::customer::find(&self.0.db.reader_of(&ctx.tenant), &ctx.tenant, id).await?;
-        let row = row.ok_or(Error::NoCustomer(id))?;
-        let seen = self.show(ctx, row).await?;
-        seen.ok_or_else(|| Error::NoCustomer(id).into())
+        match row {
+            Some(row) => self.show(ctx, row).await,
+            None => Ok(None),
+        }
     }
 
     /// In the order of `ids`; NOT_FOUND when one of them is missing.
@@ -84,6 +92,7 @@ impl Profile {
         let rows =
             store::customer::find_many(&self.0.db.reader_of(&ctx.tenant), &ctx.tenant, ids).await?;
         let found = self.open(&ctx.tenant, self.visible(ctx, rows)?).await?;
+        self.tell_audit(ctx, &found).await?;
         let by_id: HashMap<CustomerId, Seen> = found
             .into_iter()
             .map(|seen| (seen.customer.id, seen))

@@ -59,6 +59,7 @@ impl Profile {
             after.clone_from(&next);
         }
         let customers = self.open(&ctx.tenant, visible).await?;
+        self.tell_audit(ctx, &customers).await?;
         let next = next.map_or_else(String::new, |after| PageToken::new(&query, after).encode());
         Ok((customers, next))
     }

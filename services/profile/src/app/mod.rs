@@ -16,6 +16,7 @@ mod watch;
 use std::sync::Arc;
 
 use dossier_access::Access;
+use dossier_audit::Audit;
 use dossier_cache::{Cache, Key};
 use dossier_db::{Committed, Db};
 use dossier_feed::{Cursor, Feed};
@@ -49,6 +50,7 @@ struct Inner {
     cache: Cache,
     clock: Clock,
     access: Access,
+    audit: Audit,
     stop: CancellationToken,
 }
 
@@ -60,6 +62,7 @@ pub struct Parts {
     pub cache: Cache,
     pub clock: Clock,
     pub access: Access,
+    pub audit: Audit,
     pub stop: CancellationToken,
 }
 
@@ -81,6 +84,7 @@ impl Profile {
             cache,
             clock,
             access,
+            audit,
             stop,
         } = parts;
         Self(Arc::new(Inner {
@@ -90,6 +94,7 @@ impl Profile {
             cache,
             clock,
             access,
+            audit,
             stop,
         }))
     }

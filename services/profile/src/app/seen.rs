@@ -1,10 +1,10 @@
 //! Who sees which customers, and what of them: the one place where that is decided.
 
 use dossier_access::{Facts, Sight};
-use dossier_kernel::{Ctx, Reason, Result, TenantId};
+use dossier_kernel::{Ctx, CustomerId, Reason, Result, TenantId};
 
 use super::Profile;
-use crate::domain::{Customer, Hidden, Outline};
+use crate::domain::{Address, Customer, Hidden, Outline, Protection};
 use crate::store::{self, SealedCustomer};
 
 /// A customer as the caller may see it.
@@ -30,6 +30,16 @@ pub(super) const fn hidden(sight: Sight) -> Hidden {
 }
 
 impl Profile {
+    /// Tells the audit log what an answer shows; without its consent there is no answer. A mutation
+    /// that is kept says itself what it did.
+    pub(super) async fn tell_audit(&self, ctx: &Ctx, seen: &[Seen]) -> Result<()> {
+        let mut shown = dossier_audit::Seen::of(CustomerId::COLLECTION);
+        for Seen { customer, .. } in seen {
+            add_shown(customer, &mut shown);
+        }
+        self.0.audit.saw(ctx, shown).await
+    }
+
     /// What the caller may see of a customer with these facts; `None` where it is as if there were
     /// none.
     pub(super) fn sight(&self, ctx: &Ctx, facts: Facts<'_>) -> Result<Option<Sight>> {
@@ -109,5 +119,35 @@ pub(super) fn facts<'c>(tenant: &'c TenantId, customer: &'c Customer) -> Facts<'
         owner: customer.owner.as_deref(),
         team: customer.team.as_deref(),
         tags: &customer.tags,
+    }
+}
+
+/// What of a customer is shown in the clear.
+fn add_shown(customer: &Customer, shown: &mut dossier_audit::Seen) {
+    let reaches = |one: &Address| one.postal_code.is_some() || !one.lines.is_empty();
+    let direct = [
+        ("display_name", !customer.display_name.expose().is_empty()),
+        ("given_name", customer.given_name.is_some()),
+        ("family_name", customer.family_name.is_some()),
+        ("legal_name", customer.legal_name.is_some()),
+        ("contact_points", !customer.contact_points.is_empty()),
+        ("external_ids", !customer.external_ids.is_empty()),
+        ("addresses", customer.addresses.iter().any(reaches)),
+    ];
+    let mut any = false;
+    for (field, _) in direct.into_iter().filter(|(_, there)| *there) {
+        shown.direct(field);
+        any = true;
+    }
+    for (id, attribute) in &customer.attributes {
+        match attribute.protection {
+            Protection::Clear => continue,
+            Protection::Direct => shown.direct(format!("attributes.{id}")),
+            Protection::Sensitive => shown.sensitive(format!("attributes.{id}")),
+        }
+        any = true;
+    }
+    if any {
+        shown.resource(customer.id.uuid());
     }
 }

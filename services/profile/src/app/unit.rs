@@ -122,8 +122,10 @@ impl Profile {
         if validate_only && let Some((customer, effect)) = plain.take() {
             let id = customer.id;
             let seen = self.show_changed(ctx, customer)?;
+            let seen = seen.ok_or(Error::NoCustomer(id))?;
+            self.tell_audit(ctx, std::slice::from_ref(&seen)).await?;
             return Ok(Done {
-                seen: seen.ok_or(Error::NoCustomer(id))?,
+                seen,
                 effect,
                 cursor: None,
             });
@@ -139,8 +141,12 @@ impl Profile {
             Some((customer, _)) => self.show_changed(ctx, customer)?,
             None => self.show(ctx, row).await?,
         };
+        let seen = seen.ok_or(Error::NoCustomer(id))?;
+        if done.replayed {
+            self.tell_audit(ctx, std::slice::from_ref(&seen)).await?;
+        }
         Ok(Done {
-            seen: seen.ok_or(Error::NoCustomer(id))?,
+            seen,
             effect,
             cursor,
         })

@@ -9,6 +9,7 @@ mod lists;
 mod lookups;
 mod mutations;
 mod purges;
+mod rotations;
 mod sights;
 mod upserts;
 mod watches;
@@ -19,6 +20,7 @@ use std::time::Duration;
 
 use dossier_access::Access;
 use dossier_cache::Cache;
+use dossier_db::Db;
 use dossier_db::testing::TestDb;
 use dossier_feed::Feed;
 use dossier_kernel::{Clock, Ctx, TenantId, Timestamp};
@@ -147,15 +149,26 @@ async fn profile_with(
     access: Access,
 ) -> Profile {
     let db = db.reopen().await;
+    let vault = Vault::open(RootKey::from_bytes([7; 32]), db.clone())
+        .await
+        .expect("a root key");
+    profile_under(db, clock, stop, access, vault)
+}
+
+fn profile_under(
+    db: Db,
+    clock: &Clock,
+    stop: &CancellationToken,
+    access: Access,
+    vault: Vault,
+) -> Profile {
     let options = dossier_feed::Options {
         heartbeat: Duration::from_millis(50),
         ..dossier_feed::Options::default()
     };
-    let vault = Vault::open(RootKey::from_bytes([7; 32]), db.clone())
-        .await
-        .expect("a root key");
     Profile::new(Parts {
         feed: Feed::open(db.clone(), options),
+        audit: dossier_audit::testing::idle(db.clone()),
         db,
         vault,
         cache: Cache::memory(1024 * 1024),
