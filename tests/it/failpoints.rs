@@ -163,9 +163,7 @@ async fn passed(suite: &mut Suite, place: &str, before: usize) -> anyhow::Result
         // Looking at the log costs the suite time.
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    bail!(
-        "{place} was not passed: were the programs built with `--features dossier-db/failpoints`?"
-    )
+    bail!("{place} was not passed: was the program built with `--features dossier/failpoints`?")
 }
 
 async fn compare(book: &mut Book, clients: &Clients) -> anyhow::Result<()> {

@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use crate::command;
 
 /// Programs that can be told where to end, and the tests that tell them.
-pub const FAILPOINTS: &str = "dossier-db/failpoints,dossier-tests/failpoints";
+pub const FAILPOINTS: &str = "dossier/failpoints,dossier-tests/failpoints";
 
 pub struct Workspace {
     /// The folder of the root manifest.
