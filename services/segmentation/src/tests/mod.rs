@@ -4,6 +4,7 @@ mod definitions;
 mod learning;
 mod reports;
 mod rereading;
+mod rules;
 mod settling;
 mod time;
 mod together;
