@@ -1,12 +1,13 @@
 //! The way to a running suite: an address and, where it asks for one, a token.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 use tonic::{Request, Status};
 
 use crate::failure::{Failure, Result};
@@ -37,6 +38,15 @@ pub(crate) struct Connect {
         help_heading = "Connection"
     )]
     pub token: Option<String>,
+
+    /// The authority of the suite's certificate, in PEM [default: the system's]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "DOSSIER_CA_FILE",
+        help_heading = "Connection"
+    )]
+    pub ca_file: Option<PathBuf>,
 }
 
 impl Connect {
@@ -64,7 +74,22 @@ impl Connect {
                 self.address
             ))
         })?;
-        Ok(endpoint.connect_timeout(CONNECT_TIMEOUT).tcp_nodelay(true))
+        let endpoint = endpoint.connect_timeout(CONNECT_TIMEOUT).tcp_nodelay(true);
+        if endpoint.uri().scheme_str() != Some("https") {
+            return Ok(endpoint);
+        }
+        let tls = ClientTlsConfig::new();
+        let tls = match &self.ca_file {
+            Some(path) => {
+                let pem = std::fs::read(path)
+                    .map_err(|error| Failure::io(path.display().to_string(), error))?;
+                tls.ca_certificate(Certificate::from_pem(pem))
+            }
+            None => tls.with_native_roots(),
+        };
+        endpoint
+            .tls_config(tls)
+            .map_err(|error| Failure::usage(format!("--ca-file cannot be used: {error}.")))
     }
 }
 

@@ -56,6 +56,16 @@ const HARNESSES: &[Harness] = &[
         failpoints: false,
     },
     Harness {
+        name: "tokens",
+        about: "shows hostile tokens and API keys to the suite; none is let in, valid ones are",
+        package: "dossier-tests",
+        target: "it",
+        module: "tokens::hostile_tokens_are_refused",
+        cycles: 10_000,
+        backends: false,
+        failpoints: false,
+    },
+    Harness {
         name: "power",
         about: "cuts the power in recorded runs on SQLite; unsynced writes are dropped or torn",
         package: "dossier-tests",

@@ -17,6 +17,9 @@ pub const KEYED_BY_ITEM: [(&str, &str); 2] = [
     ),
 ];
 
+/// Fields that only the first answer has: a secret that is nowhere kept cannot be told again.
+const TOLD_ONCE: [(&str, &str); 1] = [("dossier.access.v1.ApiKeyService/CreateApiKey", "key_text")];
+
 /// A request under an id of its own.
 pub struct Key {
     pub id: String,
@@ -46,6 +49,16 @@ impl Key {
 
     /// Two calls of a named request have one answer, to the byte.
     pub fn compare(&self, first: &Answer, second: &Answer) -> anyhow::Result<()> {
+        if let Some((_, field)) = TOLD_ONCE.iter().find(|(name, _)| *name == self.name()) {
+            let (mut first, mut second) = (
+                first.first(&self.example.rpc)?,
+                second.first(&self.example.rpc)?,
+            );
+            first.clear_field_by_name(field);
+            second.clear_field_by_name(field);
+            ensure!(first == second, "{}: the answers differ", self.name());
+            return Ok(());
+        }
         ensure!(
             !self.is_named() || first.messages == second.messages,
             "{}: the answers of one request differ",

@@ -116,7 +116,7 @@ fn role(word: &str) -> Result<Role> {
 }
 
 /// `90s`, `15m`, `8h`, `30d`.
-fn duration(text: &str) -> Option<Duration> {
+pub(super) fn duration(text: &str) -> Option<Duration> {
     let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     let secs: u64 = match unit {
         "s" => 1,

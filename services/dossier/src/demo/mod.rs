@@ -61,6 +61,7 @@ impl Demo {
         let wire = Connect {
             address: address.clone(),
             token: None,
+            ca_file: None,
         }
         .wire()
         .await?;

@@ -13,6 +13,7 @@ async fn the_services_find_what_is_in_the_purchases() {
     let wire = Connect {
         address,
         token: None,
+        ca_file: None,
     }
     .wire()
     .await

@@ -113,8 +113,15 @@ pub async fn find<C: ConnectionTrait>(
     query.one(conn).await.map_err(dossier_db::error)
 }
 
-/// The key of that id, whosoever it is: only the key says which tenant its caller belongs to.
-pub async fn find_anywhere<C: ConnectionTrait>(conn: &C, id: Uuid) -> Result<Option<Model>> {
+/// The key of that id. `tenant` may be all tenants: only the key says which one its caller is of.
+pub async fn find_anywhere<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    id: Uuid,
+) -> Result<Option<Model>> {
+    if !tenant.is_all() {
+        return find(conn, tenant, id).await;
+    }
     // Whoever shows a key has no tenant yet, so that the finder cannot begin this query.
     let mut query = Query::select();
     query

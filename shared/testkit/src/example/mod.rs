@@ -9,6 +9,7 @@
 //! A new RPC needs a row in the file of its part; a test fails until it has one.
 
 mod access;
+mod audit;
 mod feedback;
 mod interaction;
 mod profile;
@@ -107,7 +108,8 @@ impl Scene {
     async fn make(&self, rpc: &Rpc) -> anyhow::Result<Example> {
         let method = rpc.name.as_str();
         let bodies = match rpc.part.as_str() {
-            "access" => access::bodies(method),
+            "access" => access::bodies(self, method).await?,
+            "audit" => audit::bodies(self, method).await?,
             "profile" => profile::bodies(self, method).await?,
             "interaction" => interaction::bodies(self, method).await?,
             "segmentation" => segmentation::bodies(self, method).await?,
