@@ -93,6 +93,7 @@ fn encode(rotation: &Rotation) -> wire::KeyRotation {
     let phase = match rotation.phase {
         Phase::Introduce => wire::KeyRotationPhase::Introduce,
         Phase::Settle => wire::KeyRotationPhase::Settle,
+        Phase::Join => wire::KeyRotationPhase::Join,
         Phase::Convert => wire::KeyRotationPhase::Convert,
         Phase::Outlive => wire::KeyRotationPhase::Outlive,
         Phase::Leave => wire::KeyRotationPhase::Leave,

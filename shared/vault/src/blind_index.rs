@@ -19,8 +19,9 @@ pub struct BlindIndexes {
     pub first: BlindIndex,
     /// Of the newer version, which not every row has yet.
     pub second: Option<BlindIndex>,
-    /// Of the version that is being taken away; every row has `first`.
-    pub leaving: Option<BlindIndex>,
+    /// Of a version that is coming, which not everybody knows yet, or going: nothing is looked up or
+    /// kept by it.
+    pub passive: Option<BlindIndex>,
 }
 
 impl BlindIndexes {
@@ -29,6 +30,6 @@ impl BlindIndexes {
     }
 
     pub fn all(&self) -> impl Iterator<Item = BlindIndex> {
-        self.live().chain(self.leaving)
+        self.live().chain(self.passive)
     }
 }

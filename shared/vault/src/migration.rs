@@ -22,12 +22,12 @@ impl MigrationTrait for CreateKeys {
             _ => ("uuid", "bytea", ""),
         };
         let conn = manager.get_connection();
-        // `purpose`: 1 wraps customers' keys, 2 blinds identifiers. `leaving`: 1 while an index key
-        // is being taken away.
+        // `purpose`: 1 wraps customers' keys, 2 blinds identifiers. `passive`: 1 for an index key that
+        // is coming or going.
         conn.execute_unprepared(&format!(
             "CREATE TABLE vault_tenant_key (tenant_id text NOT NULL, purpose integer NOT NULL, \
              version integer NOT NULL, root_id text NOT NULL, wrapped {bytes} NOT NULL, \
-             leaving integer NOT NULL, \
+             passive integer NOT NULL, \
              PRIMARY KEY (tenant_id, purpose, version)){end}"
         ))
         .await?;

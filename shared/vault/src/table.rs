@@ -41,8 +41,8 @@ pub struct Wrapped {
     /// Of the root key it is wrapped with.
     pub root_id: String,
     pub wrapped: Vec<u8>,
-    /// An index key whose blind indexes are being deleted.
-    pub leaving: bool,
+    /// An index key that is coming or going: see [`crate::BlindIndexes::passive`].
+    pub passive: bool,
 }
 
 /// One version of a customer's key as the table has it.
@@ -55,7 +55,7 @@ pub struct WrappedCustomerKey {
 /// All versions for all purposes, in no order.
 pub async fn tenant_keys(conn: &impl ConnectionTrait, tenant: &TenantId) -> Result<Vec<Wrapped>> {
     let select = Query::select()
-        .columns(["purpose", "version", "root_id", "wrapped", "leaving"].map(Alias::new))
+        .columns(["purpose", "version", "root_id", "wrapped", "passive"].map(Alias::new))
         .from(Alias::new(TENANT_KEY))
         .cond_where(of(tenant))
         .to_owned();
@@ -67,7 +67,7 @@ pub async fn tenant_keys(conn: &impl ConnectionTrait, tenant: &TenantId) -> Resu
 /// Of a row that begins with these columns.
 pub fn wrapped(row: &QueryResult) -> Result<Wrapped> {
     let purpose: i32 = row.try_get_by(0).map_err(error)?;
-    let leaving: i32 = row.try_get_by(4).map_err(error)?;
+    let passive: i32 = row.try_get_by(4).map_err(error)?;
     Ok(Wrapped {
         purpose: [Purpose::Wrap, Purpose::Index]
             .into_iter()
@@ -76,7 +76,7 @@ pub fn wrapped(row: &QueryResult) -> Result<Wrapped> {
         version: row.try_get_by(1).map_err(error)?,
         root_id: row.try_get_by(2).map_err(error)?,
         wrapped: row.try_get_by(3).map_err(error)?,
-        leaving: leaving != 0,
+        passive: passive != 0,
     })
 }
 
@@ -88,7 +88,7 @@ pub async fn insert_tenant_keys(tx: &Tx, tenant: &TenantId, keys: Vec<Wrapped>) 
         "version",
         "root_id",
         "wrapped",
-        "leaving",
+        "passive",
     ];
     let values = keys.into_iter().flat_map(|key| -> [Value; 6] {
         [
@@ -97,7 +97,7 @@ pub async fn insert_tenant_keys(tx: &Tx, tenant: &TenantId, keys: Vec<Wrapped>) 
             key.version.into(),
             key.root_id.into(),
             key.wrapped.into(),
-            i32::from(key.leaving).into(),
+            i32::from(key.passive).into(),
         ]
     });
     Insert::into(TENANT_KEY, &columns)

@@ -24,7 +24,7 @@ pub(crate) struct TenantKeys {
 
 struct IndexKey {
     version: KeyVersion,
-    leaving: bool,
+    passive: bool,
     hmac: Hmac<Sha256>,
 }
 
@@ -42,7 +42,7 @@ pub(crate) async fn generate(
         version,
         root_id: root.id().to_owned(),
         wrapped: root.wrap(&context, key.as_slice()).await?,
-        leaving: false,
+        passive: false,
     })
 }
 
@@ -87,7 +87,7 @@ impl TenantKeys {
                 Purpose::Wrap => wrapping.push((version, Cipher::new(&key))),
                 Purpose::Index => index.push(IndexKey {
                     version,
-                    leaving: row.leaving,
+                    passive: row.passive,
                     hmac: Hmac::new_from_slice(key.as_slice()).map_err(|_| Unreadable)?,
                 }),
             }
@@ -158,13 +158,13 @@ impl TenantKeys {
                 hash: mac.finalize().into_bytes().into(),
             }
         };
-        let mut live = self.index.iter().filter(|key| !key.leaving).map(of);
+        let mut live = self.index.iter().filter(|key| !key.passive).map(of);
         Ok(BlindIndexes {
             first: live
                 .next()
                 .ok_or_else(|| Error::internal("a tenant has no index key"))?,
             second: live.next(),
-            leaving: self.index.iter().find(|key| key.leaving).map(of),
+            passive: self.index.iter().find(|key| key.passive).map(of),
         })
     }
 

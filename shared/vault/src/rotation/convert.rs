@@ -23,7 +23,7 @@ const ROWS: usize = 128;
 /// Wraps what another root key than the current one wraps, of all tenants.
 pub async fn root(tx: &Tx, vault: &Vault) -> Result<Batch> {
     let sql = format!(
-        "SELECT purpose, version, root_id, wrapped, leaving, tenant_id FROM vault_tenant_key \
+        "SELECT purpose, version, root_id, wrapped, passive, tenant_id FROM vault_tenant_key \
          WHERE root_id <> $1 ORDER BY tenant_id LIMIT {ROOT_KEYS}"
     );
     let values = [vault.roots().current().id().into()];
@@ -40,7 +40,7 @@ pub async fn root(tx: &Tx, vault: &Vault) -> Result<Batch> {
             version,
             root_id,
             wrapped,
-            leaving: _,
+            passive: _,
         } = tenant_key::rewrap(vault.roots(), &tenant, &table::wrapped(row)?).await?;
         let sql = "UPDATE vault_tenant_key SET root_id = $1, wrapped = $2 \
                    WHERE tenant_id = $3 AND purpose = $4 AND version = $5";

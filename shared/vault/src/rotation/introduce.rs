@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::Kind;
 use super::rotator::Batch;
-use super::row::Position;
+use super::row::{Position, execute};
 use crate::table::{self, Purpose};
 use crate::{Vault, tenant_key};
 
@@ -24,10 +24,20 @@ pub async fn tenant(tx: &Tx, vault: &Vault, tenant: &TenantId, kind: Kind) -> Re
     let keys = table::tenant_keys(tx.conn(), tenant).await?;
     let versions = keys.iter().filter(|key| key.purpose == purpose);
     if let Some(newest) = versions.map(|key| key.version).max() {
-        let next = tenant_key::generate(vault.roots(), tenant, purpose, newest + 1).await?;
+        let mut next = tenant_key::generate(vault.roots(), tenant, purpose, newest + 1).await?;
+        // Who does not know an index key cannot take back what another keeps by it.
+        next.passive = purpose == Purpose::Index;
         table::insert_tenant_keys(tx, tenant, vec![next]).await?;
     }
     Ok(Batch::default())
+}
+
+/// From now on identifiers are looked up and kept by the newest index key too.
+pub async fn join(tx: &Tx, tenant: &TenantId) -> Result<()> {
+    let sql = "UPDATE vault_tenant_key SET passive = 0 WHERE tenant_id = $1 AND purpose = $2";
+    let values = vec![tenant.as_str().into(), Purpose::Index.code().into()];
+    execute(tx, sql, values).await?;
+    Ok(())
 }
 
 /// The next versions of the keys of the customers after `at`.

@@ -33,6 +33,8 @@ pub enum Phase {
     Introduce,
     /// Waits until every process knows them.
     Settle,
+    /// The new index key is kept by from now on; waits until every process does.
+    Join,
     /// What is under an old version is put under the new one.
     Convert,
     /// Waits until the outcomes of requests that hold rows under an old version have expired.
@@ -45,9 +47,10 @@ pub enum Phase {
 }
 
 impl Phase {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Introduce,
         Self::Settle,
+        Self::Join,
         Self::Convert,
         Self::Outlive,
         Self::Leave,
@@ -59,6 +62,7 @@ impl Phase {
         match self {
             Self::Introduce => "introduce",
             Self::Settle => "settle",
+            Self::Join => "join",
             Self::Convert => "convert",
             Self::Outlive => "outlive",
             Self::Leave => "leave",
@@ -77,7 +81,8 @@ impl Phase {
     pub(crate) const fn next(self, kind: Kind) -> Self {
         match (self, kind) {
             (Self::Introduce, _) => Self::Settle,
-            (Self::Settle, _) => Self::Convert,
+            (Self::Settle, Kind::Index) => Self::Join,
+            (Self::Settle | Self::Join, _) => Self::Convert,
             (Self::Convert, Kind::Tenant) => Self::Retire,
             (Self::Convert, Kind::Customers) => Self::Outlive,
             (Self::Convert, Kind::Index) => Self::Leave,

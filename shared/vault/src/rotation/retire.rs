@@ -43,7 +43,7 @@ pub async fn tenant(tx: &Tx, tenant: &TenantId) -> Result<Batch> {
 
 /// From now on identifiers are neither looked up nor kept by the older index keys.
 pub async fn leave(tx: &Tx, tenant: &TenantId) -> Result<()> {
-    let sql = "UPDATE vault_tenant_key SET leaving = 1 \
+    let sql = "UPDATE vault_tenant_key SET passive = 1 \
                WHERE tenant_id = $1 AND purpose = $2 AND version < \
                (SELECT max(version) FROM vault_tenant_key WHERE tenant_id = $1 AND purpose = $2)";
     let values = vec![tenant.as_str().into(), Purpose::Index.code().into()];
@@ -54,7 +54,7 @@ pub async fn leave(tx: &Tx, tenant: &TenantId) -> Result<()> {
 /// Deletes the blind indexes of the leaving key, then the key.
 pub async fn index(tx: &Tx, registry: &Registry, tenant: &TenantId, at: Position) -> Result<Batch> {
     let keys = table::tenant_keys(tx.conn(), tenant).await?;
-    let leaving = keys.iter().find(|key| key.leaving);
+    let leaving = keys.iter().find(|key| key.passive);
     if let Some(index) = &registry.index
         && let Some(leaving) = leaving
     {
@@ -66,7 +66,7 @@ pub async fn index(tx: &Tx, registry: &Registry, tenant: &TenantId, at: Position
             });
         }
     }
-    let sql = "DELETE FROM vault_tenant_key WHERE tenant_id = $1 AND leaving = 1";
+    let sql = "DELETE FROM vault_tenant_key WHERE tenant_id = $1 AND passive = 1";
     execute(tx, sql, vec![tenant.as_str().into()]).await?;
     Ok(Batch::default())
 }

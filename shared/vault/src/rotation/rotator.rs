@@ -120,7 +120,7 @@ impl Rotator {
     async fn is_due(&self, rotation: &Rotation) -> Result<bool> {
         let settled = rotation.phase_time.plus(2 * self.vault.key_life());
         match rotation.phase {
-            Phase::Settle | Phase::Leave => Ok(Clock::system().now() >= settled),
+            Phase::Settle | Phase::Join | Phase::Leave => Ok(Clock::system().now() >= settled),
             // Rows under an old version were made before the conversion ended.
             Phase::Outlive if self.registry.outcomes => {
                 let (tenant, end) = (&rotation.tenant, rotation.phase_time);
@@ -153,7 +153,7 @@ impl Rotator {
             (Phase::Retire, Kind::Customers) => retire::customers(tx, &tenant, at).await?,
             (Phase::Retire, Kind::Tenant) => retire::tenant(tx, &tenant).await?,
             (Phase::Retire, Kind::Index) => retire::index(tx, &self.registry, &tenant, at).await?,
-            (Phase::Settle | Phase::Outlive | Phase::Leave | Phase::Done, _)
+            (Phase::Settle | Phase::Join | Phase::Outlive | Phase::Leave | Phase::Done, _)
             | (Phase::Retire, Kind::Root) => Batch::default(),
         };
         rotation.unreadable_count += batch.unreadable;
@@ -183,9 +183,10 @@ impl Rotator {
     async fn enter_next(&self, tx: &Tx, rotation: &mut Rotation) -> Result<()> {
         rotation.phase = rotation.phase.next(rotation.kind);
         rotation.phase_time = Clock::system().now();
-        if rotation.phase == Phase::Leave {
-            retire::leave(tx, &rotation.tenant).await?;
+        match rotation.phase {
+            Phase::Join => introduce::join(tx, &rotation.tenant).await,
+            Phase::Leave => retire::leave(tx, &rotation.tenant).await,
+            _ => Ok(()),
         }
-        Ok(())
     }
 }

@@ -1,102 +1,25 @@
-//! No name, phone, e-mail or word of a customer is written in the clear: not to a database file or
-//! its log, not to PostgreSQL or Redis, not to a program's log at its finest level, not by a failing call.
-
-use std::time::Duration;
+//! Customers that exist nowhere else in the world.
 
 use anyhow::ensure;
 use dossier_proto::common::v1::{CustomerKey, customer_key};
 use dossier_proto::feedback::v1 as feedback;
 use dossier_proto::interaction::v1 as interaction;
 use dossier_proto::profile::v1 as profile;
-use dossier_testkit::{Backend, Clients, Dice, Plan, Shape, Suite, build, canary};
+use dossier_testkit::{Clients, Dice, build};
 use futures::stream;
 
 const CUSTOMERS: usize = 60;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn nothing_personal_is_written_in_the_clear_on_sqlite() -> anyhow::Result<()> {
-    nothing_personal_is_written_in_the_clear(Backend::SqliteMemory).await
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn nothing_personal_is_written_in_the_clear_on_postgres() -> anyhow::Result<()> {
-    nothing_personal_is_written_in_the_clear(Backend::PostgresRedis).await
-}
-
-async fn nothing_personal_is_written_in_the_clear(backend: Backend) -> anyhow::Result<()> {
-    if !backend.is_wanted() {
-        return Ok(());
-    }
-    let plan = Plan {
-        backend,
-        shape: Shape::OneProcess,
-        log_level: "trace",
-    };
-    let mut suite = Suite::start_as(plan).await?;
-    let mut aviary = Aviary::hatch(Dice::random());
-    let mut clients = suite.clients()?;
-    aviary.import(&mut clients).await?;
-    let customer = aviary.create(&mut clients).await?;
-    aviary.talk(&mut clients, &customer).await?;
-    aviary.be_refused(&mut clients).await?;
-    clients
-        .customers
-        .list_customers(profile::ListCustomersRequest::default())
-        .await?;
-
-    // While it runs, so that the write-ahead logs are still there; then what a stop leaves behind.
-    search(&suite, &aviary)?;
-    suite.terminate()?;
-    suite.wait(Duration::from_secs(25)).await?;
-    search(&suite, &aviary)
-}
-
-fn search(suite: &Suite, aviary: &Aviary) -> anyhow::Result<()> {
-    suite.dump_stores()?;
-    let hits = canary::scan(suite.dir(), &aviary.values)?;
-    let told: Vec<_> = hits
-        .iter()
-        .map(|hit| {
-            format!(
-                "{} ({}): {}",
-                hit.file.display(),
-                hit.form,
-                aviary.kinds[hit.canary]
-            )
-        })
-        .collect();
-    ensure!(
-        hits.is_empty(),
-        "seed {}: in the clear:\n{}",
-        aviary.dice.seed,
-        told.join("\n")
-    );
-
-    // The same search must find every canary that is there.
-    let planted = tempfile::tempdir()?;
-    let cage = planted.path().join("planted.db");
-    std::fs::write(&cage, aviary.values.join("\0"))?;
-    let found = canary::scan(planted.path(), &aviary.values)?;
-    for form in ["plain", "strings"] {
-        let count = found.iter().filter(|hit| hit.form == form).count();
-        ensure!(
-            count == aviary.values.len(),
-            "{form}: {count} of {}",
-            aviary.values.len()
-        );
-    }
-    Ok(())
-}
-
 /// Values that exist nowhere else in the world, and what each of them is.
-struct Aviary {
-    dice: Dice,
-    values: Vec<String>,
-    kinds: Vec<String>,
+pub struct Aviary {
+    pub dice: Dice,
+    pub values: Vec<String>,
+    /// In the order of the values.
+    pub kinds: Vec<String>,
 }
 
 impl Aviary {
-    fn hatch(dice: Dice) -> Self {
+    pub fn hatch(dice: Dice) -> Self {
         Self {
             dice,
             values: Vec::new(),
@@ -105,7 +28,7 @@ impl Aviary {
     }
 
     /// A new word; `kind` says what it is in a report.
-    fn word(&mut self, kind: &str) -> String {
+    pub fn word(&mut self, kind: &str) -> String {
         let letters: String = (0..14)
             .map(|_| char::from(b'a' + self.dice.within(0..26).to_le_bytes()[0]))
             .collect();
@@ -124,7 +47,7 @@ impl Aviary {
         value
     }
 
-    async fn import(&mut self, clients: &mut Clients) -> anyhow::Result<()> {
+    pub async fn import(&mut self, clients: &mut Clients) -> anyhow::Result<()> {
         use profile::import_customers_request::Part;
 
         let mut file =
@@ -166,7 +89,7 @@ impl Aviary {
         Ok(())
     }
 
-    async fn create(&mut self, clients: &mut Clients) -> anyhow::Result<String> {
+    pub async fn create(&mut self, clients: &mut Clients) -> anyhow::Result<String> {
         let address = profile::Address {
             region_code: "CN".to_owned(),
             postal_code: self.word("postal code"),
@@ -196,7 +119,7 @@ impl Aviary {
     }
 
     /// Free text about the customer in the other services.
-    async fn talk(&mut self, clients: &mut Clients, customer: &str) -> anyhow::Result<()> {
+    pub async fn talk(&mut self, clients: &mut Clients, customer: &str) -> anyhow::Result<()> {
         let call = interaction::Call {
             notes: self.word("notes of a call"),
             ..Default::default()
@@ -241,7 +164,7 @@ impl Aviary {
     }
 
     /// Calls that fail with a personal value in their hands.
-    async fn be_refused(&mut self, clients: &mut Clients) -> anyhow::Result<()> {
+    pub async fn be_refused(&mut self, clients: &mut Clients) -> anyhow::Result<()> {
         let bad = profile::Customer {
             contact_points: vec![build::email(&self.word("refused e-mail"))],
             ..build::person(
