@@ -65,22 +65,20 @@ async fn run(backend: Backend, cycles: u64) -> anyhow::Result<()> {
             let seen = loud.flood(peak * factor, STEP).await?;
             eprintln!("{factor} times that: {}", seen.shown(peak));
             seen.judge(peak)?;
+            let recovery = recovered(&loud, peak, seen.ended).await?;
+            eprintln!("answered as before within {recovery:?} of its end");
         }
-        let recovery = recovered(&loud, peak).await?;
-        eprintln!("answered as before {recovery:?} after the load ended");
         fair(&loud, &quiet, peak).await?;
     }
     Ok(())
 }
 
 /// How long until callers get again what they got at the peak, and nobody is refused.
-async fn recovered(loud: &Tenant, peak: f64) -> anyhow::Result<Duration> {
-    let ended = Instant::now();
+async fn recovered(loud: &Tenant, peak: f64, ended: Instant) -> anyhow::Result<Duration> {
     loop {
-        let began = ended.elapsed();
         let now = loud.peak(STEP / 8).await;
         if now.is_ok_and(|now| now > peak * GOODPUT_MIN) {
-            return Ok(began);
+            return Ok(ended.elapsed());
         }
         ensure!(
             ended.elapsed() < RECOVERY_MAX,
@@ -179,10 +177,11 @@ impl Tenant {
             });
             number += 1;
         }
-        let took = begun.elapsed();
+        let ended = Instant::now();
         let mut seen = Seen {
             calls: calls.len(),
-            took,
+            took: ended - begun,
+            ended,
             answered: Vec::new(),
             refused: Vec::new(),
         };
@@ -207,6 +206,8 @@ impl Tenant {
 struct Seen {
     calls: usize,
     took: Duration,
+    /// When the last call was made.
+    ended: Instant,
     answered: Vec<Duration>,
     refused: Vec<Duration>,
 }
