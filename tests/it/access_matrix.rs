@@ -6,10 +6,14 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, ensure};
 use bytes::Bytes;
 use dossier_kernel::Role;
-use dossier_testkit::{Caller, Rpc, Suite, on_both_backends};
+use dossier_testkit::{Caller, Example, Rpc, Suite, on_both_backends};
+use serde_json::json;
 use tonic::{Code, Request, Status};
 
-on_both_backends!(every_rpc_lets_in_whom_the_matrix_says);
+on_both_backends!(
+    every_rpc_lets_in_whom_the_matrix_says,
+    an_explanation_is_the_decision
+);
 
 const GOLDEN: &str = include_str!("../../shared/access/golden/roles.tsv");
 
@@ -78,4 +82,31 @@ fn golden() -> anyhow::Result<BTreeMap<(String, &'static str), &'static str>> {
         }
     }
     Ok(cells)
+}
+
+/// What ExplainAccess says is what happens.
+async fn an_explanation_is_the_decision(suite: Suite) -> anyhow::Result<()> {
+    let explain = Rpc::named("dossier.access.v1.AccessService/ExplainAccess")?;
+    for role in Role::ALL {
+        let caller = suite.caller_as(&[role], suite.tenant())?;
+        for rpc in Rpc::all()?
+            .into_iter()
+            .filter(|rpc| *rpc.name != explain.name)
+        {
+            let question = Example::from_json(&explain, vec![json!({"method": rpc.name})])?;
+            let answer = caller.call(&question).await?.first(&explain)?;
+            let said = answer.get_field_by_name("allowed");
+            let said = said
+                .and_then(|allowed| allowed.as_bool())
+                .unwrap_or_default();
+            let let_in = !is_refused(&call(&caller, &rpc).await);
+            ensure!(
+                said == let_in,
+                "{} as {}: said {said}",
+                rpc.name,
+                role.as_str()
+            );
+        }
+    }
+    Ok(())
 }

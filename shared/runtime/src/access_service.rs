@@ -154,3 +154,112 @@ fn encode(why: Explanation) -> wire::ExplainAccessResponse {
         errors,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use dossier_kernel::{PrincipalKind, Reason, TenantId};
+
+    use super::*;
+
+    const EXPLAIN: &str = "dossier.access.v1.AccessService/ExplainAccess";
+    const GET: &str = "dossier.profile.v1.CustomerService/GetCustomer";
+
+    fn api() -> Api {
+        let access = Access::shipped(dossier_proto::DESCRIPTORS).expect("valid policies");
+        Api { access }
+    }
+
+    /// Amy, as the edge hands her call on.
+    fn amy(api: &Api, role: Role) -> Ctx {
+        let id = "amy".to_owned();
+        let kind = PrincipalKind::Person;
+        let principal = Principal { kind, id };
+        let mut ctx = Ctx::new(TenantId::embedded_default(), principal, vec![role]);
+        let rule = api
+            .access
+            .rules()
+            .find(|rule| &*rule.call.method == EXPLAIN);
+        ctx.call = rule.map(|rule| std::sync::Arc::clone(&rule.call));
+        ctx
+    }
+
+    fn about(principal: &str, role: &str) -> wire::ExplainAccessRequest {
+        wire::ExplainAccessRequest {
+            subject: Some(wire::AccessSubject {
+                principal: principal.to_owned(),
+                roles: vec![role.to_owned()],
+                ..Default::default()
+            }),
+            method: GET.to_owned(),
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn everybody_is_told_about_themselves_and_few_about_others() {
+        let api = api();
+        let viewer = amy(&api, Role::Viewer);
+        let mine = wire::ExplainAccessRequest {
+            method: GET.to_owned(),
+            ..Default::default()
+        };
+        let why = encode(api.explain(&viewer, mine).expect("about herself"));
+        assert!(why.allowed);
+        assert_eq!(why.policies[0].policy_id, "people.read");
+        assert_eq!(
+            why.visible_classes,
+            [DataClass::None, DataClass::Quasi, DataClass::Direct].map(i32::from)
+        );
+        let named = api.explain(&viewer, about("person:amy", "analyst"));
+        let why = encode(named.expect("about herself"));
+        assert_eq!(why.visible_classes.len(), 2, "an analyst sees no names");
+        let refused = api.explain(&viewer, about("person:bob", "viewer"));
+        let refused = refused.expect_err("about another");
+        assert_eq!(refused.reason(), Reason::PermissionDenied);
+        for role in [Role::Admin, Role::PrivacyOfficer] {
+            let why = api.explain(&amy(&api, role), about("person:bob", "viewer"));
+            assert!(why.expect("may ask").allowed);
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_request_is_named_at_once() {
+        let api = api();
+        let mut request = about("amy", "boss");
+        request.method = String::new();
+        request.purpose = "p".repeat(65);
+        request.tags = vec![String::new(); 201];
+        let strength = "weak".to_owned();
+        request.subject = request.subject.map(|subject| wire::AccessSubject {
+            strength,
+            teams: vec![String::new(); 21],
+            ..subject
+        });
+        let refused = api
+            .explain(&amy(&api, Role::Admin), request)
+            .expect_err("refused");
+        let fields: Vec<_> = refused
+            .violations()
+            .iter()
+            .map(|v| v.field.as_str())
+            .collect();
+        assert_eq!(
+            fields,
+            [
+                "subject.roles",
+                "subject.teams",
+                "subject.principal",
+                "subject.strength",
+                "purpose",
+                "tags",
+                "method"
+            ]
+        );
+        let mut request = about("person:bob", "viewer");
+        request.method = "dossier.Nope/Nope".to_owned();
+        let unknown = api
+            .explain(&amy(&api, Role::Admin), request)
+            .expect_err("unknown");
+        assert_eq!(unknown.reason(), Reason::NotFound);
+    }
+}

@@ -453,11 +453,9 @@ async fn the_database_sums_up_as_the_rules_do() {
         rows.push(mail);
         world.record(rows).await;
 
+        let reader = &world.test.db.reader_of(&world.ctx.tenant);
         let sum = |window| {
-            let (reader, tenant) = (
-                &world.test.db.reader_of(&world.ctx.tenant),
-                &world.ctx.tenant,
-            );
+            let tenant = &world.ctx.tenant;
             async move {
                 Summary::of(
                     summary(reader, tenant, customer, window)
@@ -481,7 +479,7 @@ async fn the_database_sums_up_as_the_rules_do() {
         let some = sum(window).await;
         assert_eq!(some.interactions.span, Some((Timestamp(30), Timestamp(40))));
         let nobody = summary(
-            &world.test.db.reader_of(&world.ctx.tenant),
+            reader,
             &world.ctx.tenant,
             CustomerId::generate(),
             Window::AllTime,
@@ -494,5 +492,27 @@ async fn the_database_sums_up_as_the_rules_do() {
 impl std::fmt::Debug for World {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.test.fmt(f)
+    }
+}
+
+#[tokio::test]
+async fn words_out_of_sight_are_not_opened() {
+    for world in World::each().await {
+        let said = interaction("w", Details::Email, Words::of_text("hello".into()));
+        let recorded = world.record(vec![said]).await;
+        let reader = &world.test.db.reader_of(&world.ctx.tenant);
+        let found = find(reader, &world.ctx.tenant, recorded[0].id).await;
+        let mut model = found.expect("reads").expect("kept");
+        // As a broken disk would.
+        model.direct = Some(vec![0]);
+        let models = [model];
+        let open = |sight| open_words(&world.vault, reader, &world.ctx.tenant, &models, sight);
+        let hidden = Sight {
+            direct: false,
+            sensitive: false,
+        };
+        assert_eq!(open(hidden).await.expect("not opened"), [Words::unseen()]);
+        assert!(open(Sight::ALL).await.is_err(), "others open it");
+        world.test.discard().await;
     }
 }

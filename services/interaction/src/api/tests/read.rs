@@ -187,3 +187,41 @@ async fn a_summary_counts_and_sums_exactly() {
     assert!(recent == nothing);
     world.running.stop().await;
 }
+
+#[tokio::test]
+async fn words_are_masked_for_those_who_may_not_see_them() {
+    let world = World::start().await;
+    let mut client = world.client("shop").await;
+    let call = wire::Call {
+        duration_seconds: 90,
+        outcome: "answered".into(),
+        notes: "asked for Ada".into(),
+    };
+    let said = wire::Interaction {
+        details: Some(Details::Call(call.clone())),
+        ..purchase("c-1", CustomerId::generate(), 1)
+    };
+    let recorded = client.record_interaction(record(said)).await;
+    let recorded = recorded.expect("recorded").into_inner().interaction;
+    let recorded = recorded.expect("an interaction");
+    assert!(recorded.masked_fields.is_none());
+
+    let tenant = TenantId::parse("shop").expect("a tenant");
+    let kind = PrincipalKind::Person;
+    let mut analyst = world.client_of(tenant, kind, Role::Analyst).await;
+    let request = wire::GetInteractionRequest {
+        name: recorded.name.clone(),
+    };
+    let seen = analyst.get_interaction(request).await.expect("read");
+    let seen = seen.into_inner();
+    let unseen = wire::Call {
+        notes: String::new(),
+        ..call
+    };
+    assert!(seen.details == Some(Details::Call(unseen)));
+    assert_eq!(seen.masked_fields.expect("masked").paths, ["call.notes"]);
+    let page = analyst.list_interactions(wire::ListInteractionsRequest::default());
+    let page = page.await.expect("a page").into_inner();
+    assert!(page.interactions[0].masked_fields.is_some());
+    world.running.stop().await;
+}
