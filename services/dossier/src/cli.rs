@@ -4,7 +4,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::command::{access, customer, health, import, keys, migrate, report, segment, serve, token};
+use crate::command::{
+    access, apikey, audit, customer, health, import, keys, migrate, report, segment, serve, token,
+};
 use crate::demo;
 use crate::failure::{Failure, Result};
 use crate::output::Output;
@@ -47,9 +49,15 @@ enum Command {
     Keys(keys::Keys),
     /// Make a token that a running suite accepts
     Token(token::Token),
+    /// Make, list and revoke the keys of programs
+    #[command(subcommand)]
+    Apikey(apikey::Apikey),
     /// Ask why a call is allowed or refused
     #[command(subcommand)]
     Access(access::Access),
+    /// Read who did what, and find out whether anybody changed it
+    #[command(subcommand)]
+    Audit(audit::Audit),
     /// Import customers from a CSV or NDJSON file
     Import(import::Import),
     /// Read customers
@@ -100,7 +108,9 @@ fn execute(command: Command, output: &Output) -> Result<()> {
             Command::Health(health) => health.run(output).await,
             Command::Keys(keys) => keys.run(output).await,
             Command::Token(token) => token.run(output),
+            Command::Apikey(apikey) => apikey.run(output).await,
             Command::Access(access) => access.run(output).await,
+            Command::Audit(audit) => audit.run(output).await,
             Command::Import(import) => import.run(output).await,
             Command::Customer(customer) => customer.run(output).await,
             Command::Segment(segment) => segment.run(output).await,

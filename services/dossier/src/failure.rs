@@ -24,6 +24,8 @@ pub(crate) enum Failure {
         error_count: i64,
         errors_file: String,
     },
+    /// The audit log is not as it was signed.
+    Tampered { finding_count: usize },
     /// The system says no.
     Io { what: String, error: io::Error },
 }
@@ -46,7 +48,7 @@ impl Failure {
             Self::Usage(_) => 64,
             Self::RowsLeftOut { .. } => 65,
             Self::Unreachable { .. } => 69,
-            Self::NotServing { .. } => 1,
+            Self::NotServing { .. } | Self::Tampered { .. } => 1,
             Self::Io { .. } => 74,
             Self::Local(error) if error.reason() == Reason::InvalidArgument => 64,
             Self::Refused(error) | Self::Local(error) => match error.reason() {
@@ -79,6 +81,7 @@ impl Failure {
             Self::Unreachable { .. }
             | Self::NotServing { .. }
             | Self::RowsLeftOut { .. }
+            | Self::Tampered { .. }
             | Self::Io { .. } => None,
         }
     }
@@ -104,6 +107,10 @@ impl std::fmt::Display for Failure {
                     "{error_count} rows were left out; {errors_file} says why."
                 )
             }
+            Self::Tampered { finding_count } => write!(
+                f,
+                "The audit log is not as it was signed: {finding_count} findings."
+            ),
             Self::Io { what, error } => write!(f, "{what}: {error}."),
         }
     }

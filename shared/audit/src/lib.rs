@@ -25,5 +25,5 @@ pub use leaf::Leaf;
 pub use log::{Entry, Log, Proof, Query};
 pub use migration::migration;
 pub use note::Checkpoint;
-pub use sink::Sink;
+pub use sink::{Sink, notes_in};
 pub use verify::{Finding, Report, verify};

@@ -44,7 +44,7 @@ impl Sink {
     pub fn notes(&self) -> Result<Vec<String>> {
         let text = read(&self.folder.join("checkpoints"))?;
         let text = String::from_utf8_lossy(&text);
-        Ok(whole_notes(&text).map(str::to_owned).collect())
+        Ok(notes_in(&text).map(str::to_owned).collect())
     }
 
     /// The hashes of all leaves that were exported.
@@ -69,7 +69,7 @@ impl Sink {
         let whole: usize = {
             let text = read(&self.folder.join("checkpoints"))?;
             let text = String::from_utf8_lossy(&text);
-            whole_notes(&text).map(|note| note.len() + 1).sum()
+            notes_in(&text).map(|note| note.len() + 1).sum()
         };
         cut(&self.folder.join("checkpoints"), whole as u64).map_err(failed)?;
         cut(&self.folder.join("leaves"), self.leaf_count()? * 32).map_err(failed)?;
@@ -103,8 +103,9 @@ impl Sink {
     }
 }
 
-/// The notes that are followed by an empty line: text, empty line, signatures, empty line.
-fn whole_notes(text: &str) -> impl Iterator<Item = &str> {
+/// The notes of a file of checkpoints: text, empty line, signatures, empty line. What is not followed
+/// by an empty line is left out.
+pub fn notes_in(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text;
     std::iter::from_fn(move || {
         let signatures = rest.find("\n\n")? + 2;

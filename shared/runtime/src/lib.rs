@@ -3,6 +3,7 @@
 mod access_service;
 mod admin;
 mod api_keys;
+mod audit_log;
 mod audit_service;
 mod compaction;
 mod config;
@@ -20,6 +21,7 @@ mod tls;
 mod wall;
 mod ways;
 
+pub use audit_log::{Verification, verify};
 pub use config::{Config, LogLevel, MANUAL, Profile, SERVICES};
 pub use flags::Flags;
 pub use jobs::JobHealth;

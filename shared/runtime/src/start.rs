@@ -259,7 +259,7 @@ impl Running {
     }
 }
 
-fn select(config: &Config, recipes: Vec<Recipe>) -> Result<Vec<Recipe>> {
+pub(crate) fn select(config: &Config, recipes: Vec<Recipe>) -> Result<Vec<Recipe>> {
     if config.only.is_empty() {
         return Ok(recipes);
     }

@@ -1,6 +1,8 @@
 //! One file a command.
 
 pub(crate) mod access;
+pub(crate) mod apikey;
+pub(crate) mod audit;
 pub(crate) mod customer;
 pub(crate) mod health;
 pub(crate) mod import;
