@@ -23,6 +23,7 @@ mod power;
 mod production;
 mod refusals;
 mod rolling;
+mod rotation;
 mod stream_cuts;
 mod tenancy;
 mod tidy;

@@ -155,6 +155,16 @@ const HARNESSES: &[Harness] = &[
         backends: true,
         failpoints: false,
     },
+    Harness {
+        name: "rotation",
+        about: "replaces every key while the suite serves and is killed, and reads everything back",
+        package: "dossier-tests",
+        target: "it",
+        module: "rotation",
+        cycles: 20,
+        backends: true,
+        failpoints: false,
+    },
 ];
 
 pub fn run_harness(options: &Options) -> anyhow::Result<()> {
