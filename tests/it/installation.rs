@@ -60,6 +60,7 @@ impl Installation {
         installation.write_key("signing.key", &signing_seed)?;
         let root = uuid::Uuid::new_v4().into_bytes();
         installation.write_key("root.key", &[root, a.into_bytes()].concat())?;
+        installation.write_key("audit.key", &[root, b.into_bytes()].concat())?;
         Ok(installation)
     }
 
@@ -95,6 +96,7 @@ impl Installation {
             ("data_dir", path("data")),
             ("root_key_file", path("root.key")),
             ("signing_key_file", path("signing.key")),
+            ("audit_key_file", path("audit.key")),
             ("tls_cert_file", path("profile.crt")),
             ("tls_key_file", path("profile.key")),
             ("tls_client_ca_file", path("ca.crt")),

@@ -342,7 +342,7 @@ async fn edge(config: &Config, recipes: &[Recipe], keys: &Keys, ways: &Ways<'_>)
         .iter()
         .flat_map(|recipe| recipe.grpc_services)
         .copied()
-        .chain([key_service::NAME, access_service::NAME])
+        .chain([key_service::NAME, access_service::NAME, audit_service::NAME])
         .collect();
     let rules = Rules::from_descriptors(dossier_proto::DESCRIPTORS, &services)?;
     let access = match &config.policies_file {

@@ -83,6 +83,11 @@ fn cases(installation: &Installation) -> anyhow::Result<Vec<Case>> {
             "make one elsewhere",
         ),
         case(
+            vec![("audit_key_file", None)],
+            "audit_key_file",
+            "make one elsewhere",
+        ),
+        case(
             vec![("root_key_file", Some(key("data/keys/mine.key", &drawn)?))],
             "root_key_file",
             "move it elsewhere",
@@ -200,6 +205,7 @@ fn all_reasons_are_named_at_once() -> anyhow::Result<()> {
         "anonymous_loopback",
         "root_key_file",
         "signing_key_file",
+        "audit_key_file",
         "peers.interaction",
         "peers.segmentation",
         "peers.feedback",

@@ -63,6 +63,7 @@ fn keys(config: &Config, reasons: &mut Vec<Violation>) {
     let mut named = vec![
         ("root_key_file", config.root_key_file.as_deref()),
         ("signing_key_file", config.signing_key_file.as_deref()),
+        ("audit_key_file", config.audit_key_file.as_deref()),
     ];
     let old = config.old_root_key_files.iter();
     named.extend(old.map(|path| ("old_root_key_files", Some(path.as_path()))));
