@@ -54,7 +54,28 @@ fn parse(text: &str, allowed: &[&str]) -> Result<Vec<(String, Direction)>, Probl
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_or_refused_with_its_field(
+            words in proptest::collection::vec(
+                prop_oneof![
+                    proptest::sample::select(&["name", "create_time", "desc", "asc", ",", " ", "."][..])
+                        .prop_map(str::to_owned),
+                    any::<String>(),
+                ],
+                0..8,
+            ),
+        ) {
+            match OrderBy::parse(&words.concat(), &ALLOWED) {
+                Ok(order) => prop_assert!(order.iter().all(|(field, _)| ALLOWED.contains(&field.as_str()))),
+                Err(error) => prop_assert_eq!(error.violations()[0].field.as_str(), "order_by"),
+            }
+        }
+    }
 
     const ALLOWED: [&str; 2] = ["create_time", "name"];
 

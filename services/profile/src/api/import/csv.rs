@@ -368,6 +368,22 @@ mod tests {
         assert!(attribute(AttributeType::Int, "1.5").is_err());
     }
 
+    #[test]
+    fn rows_and_columns_are_bounded_to_the_byte_and_the_column() {
+        for past in [false, true] {
+            let columns = COLUMNS_MAX + usize::from(past);
+            let ignored: Vec<String> = (1..columns).map(|n| format!("c{n}")).collect();
+            let head = format!("display_name,{}\n", ignored.join(","));
+            let mapping = ignored.into_iter().map(|name| (name, String::new()));
+            let mut csv = CsvRows::new(mapping.collect(), Definitions::new());
+            let outcome = csv.read(head.as_bytes(), &mut Vec::new());
+            assert_eq!(outcome.is_err(), past);
+            let row = "x".repeat(ROW_BYTES_MAX + usize::from(past));
+            let outcome = read(&[b"display_name\n", row.as_bytes()]);
+            assert_eq!(outcome.is_err(), past);
+        }
+    }
+
     proptest! {
         #[test]
         fn chunks_may_be_cut_anywhere(mut cuts in proptest::collection::vec(3..FILE.len(), 0..6)) {
@@ -387,8 +403,20 @@ mod tests {
         }
 
         #[test]
-        fn no_file_makes_it_panic(file in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = read(&[b"display_name,email,tags\n", &file]);
+        fn any_file_is_read_the_same_however_it_is_cut(
+            file in proptest::collection::vec(
+                prop_oneof![any::<u8>(), proptest::sample::select(b",\"\r\n;a ".to_vec())],
+                0..200,
+            ),
+            cuts in proptest::collection::vec(any::<prop::sample::Index>(), 0..6),
+        ) {
+            let file = [b"display_name,email,tags\n", file.as_slice()].concat();
+            let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(file.len() + 1)).collect();
+            cuts.extend([0, file.len()]);
+            cuts.sort_unstable();
+            let chunks: Vec<&[u8]> = cuts.windows(2).map(|ends| &file[ends[0]..ends[1]]).collect();
+            let all = |chunks: &[&[u8]]| read(chunks).map(|rows| described(&rows)).ok();
+            prop_assert_eq!(all(&chunks), all(&[&file]));
         }
     }
 }

@@ -92,6 +92,7 @@ impl NdjsonRows {
 #[cfg(test)]
 mod tests {
     use dossier_kernel::Patch;
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -143,5 +144,51 @@ mod tests {
         let mut lines = NdjsonRows::new().expect("the contract");
         let chunk = vec![b'a'; ROW_BYTES_MAX + 1];
         assert!(lines.read(&chunk, &mut Vec::new()).is_err());
+    }
+
+    /// Lines that are nearly customers, and bytes that are nothing.
+    fn file() -> impl Strategy<Value = Vec<u8>> {
+        let pieces: [&[u8]; 10] = [
+            b"{\"displayName\":\"\xe7\x8e\x8b\"}",
+            b"{\"type\":\"CUSTOMER_TYPE_PERSON\"",
+            b"}",
+            b"\n",
+            b"\r\n",
+            b"\xef\xbb\xbf",
+            b"\xff\xfe",
+            b"{\"attributes\":{\"a\":{\"intValue\":\"9223372036854775808\"}}}",
+            b"{\"birthDate\":{\"year\":-1}}",
+            b"[[[[[[[[{",
+        ];
+        let piece = prop_oneof![
+            4 => proptest::sample::select(pieces.to_vec()).prop_map(<[u8]>::to_vec),
+            1 => proptest::collection::vec(any::<u8>(), 0..30),
+        ];
+        proptest::collection::vec(piece, 0..20).prop_map(|pieces| pieces.concat())
+    }
+
+    fn described(chunks: &[&[u8]]) -> Vec<String> {
+        let mut lines = NdjsonRows::new().expect("the contract");
+        let mut rows = Vec::new();
+        for chunk in chunks {
+            lines.read(chunk, &mut rows).expect("short lines");
+        }
+        lines.finish(&mut rows).expect("short lines");
+        let describe = |(row, _): &Row| format!("{} {:?}", row.number, row.draft);
+        rows.iter().map(describe).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn any_file_is_read_the_same_however_it_is_cut(
+            file in file(),
+            mut cuts in proptest::collection::vec(any::<prop::sample::Index>(), 0..6),
+        ) {
+            let mut cuts: Vec<usize> = cuts.drain(..).map(|cut| cut.index(file.len() + 1)).collect();
+            cuts.extend([0, file.len()]);
+            cuts.sort_unstable();
+            let chunks: Vec<&[u8]> = cuts.windows(2).map(|ends| &file[ends[0]..ends[1]]).collect();
+            prop_assert_eq!(described(&chunks), described(&[&file]));
+        }
     }
 }
