@@ -1,6 +1,18 @@
 //! A suite and, on PostgreSQL, a server of its own: both to be killed.
 
-use dossier_testkit::{Backend, Cluster, Dice, Plan, Shape, Suite};
+use std::time::{Duration, Instant};
+
+use anyhow::ensure;
+use dossier_proto::feedback::v1::ListCasesRequest;
+use dossier_proto::interaction::v1::ListInteractionsRequest;
+use dossier_proto::profile::v1::ListCustomersRequest;
+use dossier_proto::segmentation::v1::ListSegmentsRequest;
+use dossier_testkit::{Backend, Clients, Cluster, Dice, Plan, Shape, Suite};
+use tonic::Status;
+
+/// More than a service has connections, which take turns.
+const READS_IN_A_ROW: usize = 16;
+const WAKE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Who is killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,8 +79,51 @@ impl Rig {
             cluster.start_again().await?;
         }
         if killed == Some(Victim::Server) {
-            return self.suite.wait_until_serving().await;
+            return wake(&self.suite.clients()?).await;
         }
         self.suite.start_again().await
     }
+}
+
+/// Reads until every service has found the server again. Each connection that died with the old
+/// server fails once.
+async fn wake(clients: &Clients) -> anyhow::Result<()> {
+    let begun = Instant::now();
+    let mut in_a_row = 0;
+    while in_a_row < READS_IN_A_ROW {
+        match read_each(clients).await {
+            Ok(()) => in_a_row += 1,
+            Err(status) => {
+                ensure!(
+                    begun.elapsed() < WAKE_TIMEOUT,
+                    "not found again: {status:?}"
+                );
+                in_a_row = 0;
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn read_each(clients: &Clients) -> Result<(), Status> {
+    let mut clients = clients.clone();
+    let filter = "source = \"nobody\"".to_owned();
+    let none = ListInteractionsRequest {
+        filter,
+        ..Default::default()
+    };
+    clients.interactions.list_interactions(none).await?;
+    clients
+        .customers
+        .list_customers(ListCustomersRequest::default())
+        .await?;
+    clients
+        .segments
+        .list_segments(ListSegmentsRequest::default())
+        .await?;
+    clients
+        .cases
+        .list_cases(ListCasesRequest::default())
+        .await?;
+    Ok(())
 }
