@@ -16,7 +16,7 @@ use crate::method::Method;
 
 /// A window is long enough to hold something, and short enough to follow.
 const WINDOW: Duration = Duration::from_millis(50);
-/// Fewer calls say nothing.
+/// Fewer calls say nothing: where calls are few or slow, windows are longer.
 const CALLS_MIN: u64 = 10;
 /// Lateness is summed in fractions of this.
 const UNIT: f64 = 1_024.0;
@@ -31,8 +31,10 @@ pub struct Limit {
     /// When the window ends, in nanoseconds since `begun`.
     ends: AtomicU64,
     ending: AtomicBool,
-    lateness: AtomicU64,
     calls: AtomicU64,
+    /// Of those of the calls that something is known to be compared with.
+    lateness: AtomicU64,
+    rated: AtomicU64,
     peak: AtomicUsize,
     pressed: AtomicBool,
 }
@@ -40,7 +42,6 @@ pub struct Limit {
 /// What a window of calls showed.
 #[derive(Clone, Copy, Debug)]
 struct Seen {
-    calls: u64,
     /// On average; above 1 is too late.
     lateness: f64,
     /// The most that were worked on at once.
@@ -59,8 +60,9 @@ impl Limit {
             begun: Instant::now(),
             ends: AtomicU64::new(0),
             ending: AtomicBool::new(false),
-            lateness: AtomicU64::new(0),
             calls: AtomicU64::new(0),
+            lateness: AtomicU64::new(0),
+            rated: AtomicU64::new(0),
             peak: AtomicUsize::new(0),
             pressed: AtomicBool::new(false),
         }
@@ -90,17 +92,20 @@ impl Limit {
         if well {
             pace.note(took);
         }
-        match pace.lateness(took) {
+        let lateness = pace.lateness(took);
+        if let Some(lateness) = lateness {
             // A refusal by the handler is quick and says nothing about the others.
-            Some(lateness) if well || lateness > 0.0 => {
-                let lateness = (lateness * UNIT) as u64;
-                self.lateness.fetch_add(lateness, Ordering::Relaxed);
-                self.calls.fetch_add(1, Ordering::Relaxed);
+            if !well && lateness == 0.0 {
+                return;
             }
-            _ => {}
+            self.lateness
+                .fetch_add((lateness * UNIT) as u64, Ordering::Relaxed);
+            self.rated.fetch_add(1, Ordering::Relaxed);
         }
+        let calls = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
         let now = u64::try_from(self.begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        if now >= self.ends.load(Ordering::Relaxed) && !self.ending.swap(true, Ordering::Acquire) {
+        let over = calls >= CALLS_MIN && now >= self.ends.load(Ordering::Relaxed);
+        if over && !self.ending.swap(true, Ordering::Acquire) {
             self.end_window(now);
             self.ending.store(false, Ordering::Release);
         }
@@ -115,11 +120,11 @@ impl Limit {
         for method in &self.methods {
             method.pace.settle(calm);
         }
-        let calls = self.calls.swap(0, Ordering::Relaxed);
+        self.calls.store(0, Ordering::Relaxed);
+        let rated = self.rated.swap(0, Ordering::Relaxed);
         let lateness = self.lateness.swap(0, Ordering::Relaxed) as f64 / UNIT;
         let seen = Seen {
-            calls,
-            lateness: lateness / calls.max(1) as f64,
+            lateness: lateness / rated.max(1) as f64,
             peak: self.peak.swap(0, Ordering::Relaxed),
         };
         let next = next(self.now(), seen).clamp(self.min, self.max);
@@ -128,9 +133,6 @@ impl Limit {
 }
 
 fn next(limit: usize, seen: Seen) -> usize {
-    if seen.calls < CALLS_MIN {
-        return limit;
-    }
     if seen.lateness > 1.0 {
         return limit - limit / 5;
     }
@@ -181,19 +183,24 @@ mod tests {
 
     #[test]
     fn a_limit_that_is_not_used_stays() {
-        let seen = |lateness, peak| Seen {
-            calls: 100,
-            lateness,
-            peak,
-        };
+        let seen = |lateness, peak| Seen { lateness, peak };
         assert_eq!(next(100, seen(0.0, 10)), 100);
         assert_eq!(next(100, seen(0.0, 90)), 112);
         assert_eq!(next(100, seen(1.5, 10)), 80);
-        let few = Seen {
-            calls: 3,
-            lateness: 4.0,
-            peak: 100,
-        };
-        assert_eq!(next(100, few), 100);
+    }
+
+    #[test]
+    fn few_and_slow_calls_are_followed_too() {
+        let limit = Limit::new(16, 1_024, std::iter::empty());
+        let pace = Pace::default();
+        pace.note(Duration::from_millis(10));
+        pace.settle(true);
+        for _ in 0..100 {
+            limit.used(limit.now());
+            // Ten calls take many windows.
+            limit.ends.store(0, Ordering::Relaxed);
+            limit.served(&pace, Duration::from_secs(1), true);
+        }
+        assert!(limit.now() < 100, "{}", limit.now());
     }
 }
