@@ -4,6 +4,7 @@
 mod echo;
 mod load;
 mod pairs;
+mod seal;
 mod start;
 mod w1;
 mod w2;
@@ -38,6 +39,8 @@ enum Workload {
     W3,
     /// Start on existing data to the first answer, and memory at rest.
     Start,
+    /// Sealing and opening a customer beside the bare cipher.
+    Seal,
 }
 
 #[tokio::main]
@@ -59,6 +62,9 @@ async fn main() -> anyhow::Result<()> {
     }
     if wanted(Workload::Start) {
         start::measure(options.pairs).await?;
+    }
+    if wanted(Workload::Seal) {
+        seal::measure(options.pairs).await?;
     }
     Ok(())
 }

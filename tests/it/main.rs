@@ -1,6 +1,7 @@
 //! Tests across services on both backend families, and of the tree itself.
 
 mod access_matrix;
+mod audit;
 mod book;
 mod cache_faults;
 mod canaries;
@@ -18,6 +19,7 @@ mod idempotency;
 mod installation;
 mod journey;
 mod limits;
+mod moved_cells;
 mod overload;
 mod power;
 mod production;

@@ -22,6 +22,8 @@ enum Workload {
     W3,
     /// Start on existing data to the first answer, and memory at rest.
     Start,
+    /// Sealing and opening a customer, beside the bare cipher over the same bytes.
+    Seal,
 }
 
 impl Workload {
@@ -31,6 +33,7 @@ impl Workload {
             Self::W2 => "w2",
             Self::W3 => "w3",
             Self::Start => "start",
+            Self::Seal => "seal",
         }
     }
 }
