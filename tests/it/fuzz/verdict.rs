@@ -22,7 +22,11 @@ impl Verdict {
             Some(Err(status)) => {
                 let refusal = Refusal::of(status);
                 match refusal.code {
-                    Code::Internal | Code::Unknown | Code::DataLoss | Code::Unavailable => {
+                    Code::Internal | Code::Unknown | Code::DataLoss => {
+                        Self::Bad(format!("a fault: {refusal:?}"))
+                    }
+                    // Two changes of one thing at once: one of them is told to retry.
+                    Code::Unavailable if !refusal.has_retry => {
                         Self::Bad(format!("a fault: {refusal:?}"))
                     }
                     _ if refusal.reason.is_empty() || refusal.domain != "dossier" => {

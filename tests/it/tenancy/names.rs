@@ -75,7 +75,9 @@ fn ids_of(text: &str) -> Vec<String> {
     for word in text.split(|c| !part_of_name(c)) {
         let parts: Vec<&str> = word.split('/').collect();
         for pair in parts.windows(2) {
-            let collection = pair[0].starts_with(|c: char| c.is_ascii_lowercase())
+            // The services of the suite are nobody's.
+            let collection = pair[0] != "services"
+                && pair[0].starts_with(|c: char| c.is_ascii_lowercase())
                 && pair[0].ends_with('s')
                 && pair[0].bytes().all(|b| b.is_ascii_alphabetic());
             if collection && !pair[1].is_empty() {
