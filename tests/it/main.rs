@@ -1,6 +1,7 @@
 //! Tests across services on both backend families, and of the tree itself.
 
 mod access_matrix;
+mod access_rows;
 mod audit;
 mod book;
 mod cache_faults;
