@@ -58,10 +58,10 @@ async fn an_acknowledgement_without_a_commit_is_noticed() -> anyhow::Result<()> 
     Ok(())
 }
 
-/// A consumer that applies events without moving its cursor, so that they are applied again.
+/// A consumer that moves its cursor without applying the events before it.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_event_applied_twice_is_noticed() -> anyhow::Result<()> {
-    let noticed = notices("consumer::forget_cursor=3*off->20*return").await?;
+async fn an_event_that_is_not_applied_is_noticed() -> anyhow::Result<()> {
+    let noticed = notices("consumer::forget_effects=3*off->5*return").await?;
     ensure!(
         noticed.contains("rebuilt") || noticed.contains("counts"),
         "{noticed}"

@@ -18,7 +18,7 @@ const CUSTOMERS: usize = 40;
 /// Sent ahead of the acknowledgements.
 const WINDOW: usize = 256;
 /// How much one cycle can write; keeps the comparison of a long run short.
-const SENT_PER_CYCLE_MAX: usize = 300;
+const SENT_PER_CYCLE_MAX: usize = 120;
 /// How long what was acknowledged before the kill may be on its way.
 const LAST_ANSWERS: Duration = Duration::from_millis(100);
 const FIRST_SECOND: i64 = 1_700_000_000;

@@ -20,7 +20,7 @@ use crate::book::{self, Book};
 use ingest::Ingest;
 use rig::{Rig, Victim};
 
-const CYCLES_SQLITE: u64 = 20;
+const CYCLES_SQLITE: u64 = 50;
 const CYCLES_POSTGRES: u64 = 6;
 /// Besides the end, so often everything is compared and not only what is new.
 const WHOLE_COMPARISONS: u64 = 5;
