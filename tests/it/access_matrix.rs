@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, ensure};
 use bytes::Bytes;
 use dossier_kernel::Role;
-use dossier_testkit::{Caller, Example, Rpc, Suite, on_both_backends};
+use dossier_testkit::{Backend, Caller, Example, Plan, Rpc, Shape, Suite, on_both_backends};
 use serde_json::json;
 use tonic::{Code, Request, Status};
 
@@ -18,6 +18,64 @@ on_both_backends!(
 const GOLDEN: &str = include_str!("../../shared/access/golden/roles.tsv");
 
 async fn every_rpc_lets_in_whom_the_matrix_says(suite: Suite) -> anyhow::Result<()> {
+    let problems = problems(&suite).await?;
+    ensure!(
+        problems.is_empty(),
+        "{} calls are not as roles.tsv says:\n{}",
+        problems.len(),
+        problems.join("\n")
+    );
+    Ok(())
+}
+
+/// The walk notices a policy that lets in one role too many, and one that is missing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_policy_is_noticed() -> anyhow::Result<()> {
+    let shipped = include_str!("../../shared/access/policies/default.cedar");
+    let permits_too_much = "@id(\"planted\") permit (principal in Role::\"viewer\", \
+        action == Action::\"profile.attributes.write\", resource);";
+    let forbids_too_much = "@id(\"planted\") forbid (principal, \
+        action == Action::\"segmentation.progress.verify\", resource);";
+    for (planted, noticed) in [
+        (
+            permits_too_much,
+            "dossier.profile.v1.AttributeDefinitionService/CreateAttributeDefinition as viewer: \
+             let in, golden -",
+        ),
+        (
+            forbids_too_much,
+            "dossier.segmentation.v1.ProgressService/VerifyState as analyst: refused, golden OPEN",
+        ),
+    ] {
+        let suite = under(&format!("{shipped}\n{planted}")).await?;
+        let problems = problems(&suite).await?;
+        println!("{}", problems.join("\n"));
+        ensure!(
+            problems.iter().any(|problem| problem == noticed),
+            "{problems:?}"
+        );
+    }
+    Ok(())
+}
+
+/// A suite under these policies.
+pub async fn under(policies: &str) -> anyhow::Result<Suite> {
+    let plan = Plan {
+        backend: Backend::SqliteMemory,
+        shape: Shape::OneProcess,
+        log_level: "info",
+    };
+    let mut suite = Suite::prepare(plan, None)?;
+    let file = suite.dir().join("policies.cedar");
+    std::fs::write(&file, policies)?;
+    let file = file.display().to_string();
+    suite.set_environment(vec![("DOSSIER_POLICIES_FILE".to_owned(), file)]);
+    suite.start_again().await?;
+    Ok(suite)
+}
+
+/// Where the suite and the matrix differ.
+async fn problems(suite: &Suite) -> anyhow::Result<Vec<String>> {
     let golden = golden()?;
     let mut problems = Vec::new();
     for role in Role::ALL {
@@ -49,13 +107,7 @@ async fn every_rpc_lets_in_whom_the_matrix_says(suite: Suite) -> anyhow::Result<
             problems.push(format!("{} without a token: {code:?}", rpc.name));
         }
     }
-    ensure!(
-        problems.is_empty(),
-        "{} calls are not as roles.tsv says:\n{}",
-        problems.len(),
-        problems.join("\n")
-    );
-    Ok(())
+    Ok(problems)
 }
 
 /// An empty request: what is let in answers or objects to it.

@@ -1,3 +1,5 @@
+//! What the policies decide, and that bad ones do not load.
+
 use std::fmt::Write as _;
 
 use dossier_kernel::{Principal, PrincipalKind, Role, Strength, TenantId};

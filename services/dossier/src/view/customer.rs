@@ -73,6 +73,9 @@ pub(crate) fn customer(file: &Customer) -> String {
     if file.delete_time.is_some() {
         line("deleted", &time(file.delete_time.as_ref()));
     }
+    if let Some(masked) = &file.masked_fields {
+        line("not shown", &masked.paths.join(", "));
+    }
     text
 }
 
