@@ -256,7 +256,7 @@ impl Audit {
             Some(export) => export,
             none => {
                 let sink = Sink::new(sink, options.service);
-                none.insert(Export::open(sink, &options.key, origin)?)
+                none.insert(Export::open(sink, &options.key, origin).await?)
             }
         };
         if sequence::anybody_waits(&everyone).await? {

@@ -1,6 +1,6 @@
 //! Carries what was signed to the sink.
 
-use dossier_kernel::Result;
+use dossier_kernel::{Error, Result};
 use sea_orm::ConnectionTrait;
 
 use crate::key::AuditKey;
@@ -21,12 +21,13 @@ pub(crate) struct Export {
 
 impl Export {
     /// Reads what was exported. FAILED_PRECONDITION where it is another key's or does not verify.
-    pub fn open(sink: Sink, key: &AuditKey, origin: &str) -> Result<Self> {
-        sink.prepare(&key.verifier(origin))?;
-        let last = match sink.notes()?.last() {
+    pub async fn open(sink: Sink, key: &AuditKey, origin: &str) -> Result<Self> {
+        let verifier = key.verifier(origin);
+        let (there, expected) = (sink.clone(), verifier.clone());
+        let last = match apart(move || there.prepare(&expected)).await? {
             None => None,
             Some(note) => {
-                let opened = Checkpoint::open(note, &key.verifier(origin));
+                let opened = Checkpoint::open(&note, &verifier);
                 Some(opened.ok_or_else(|| {
                     broken("the last exported checkpoint is not signed by this key")
                 })?)
@@ -89,11 +90,19 @@ impl Export {
             if new.is_empty() {
                 return Err(broken("leaves of its tree are gone"));
             }
-            self.sink.add_leaves(new)?;
+            let (sink, new) = (self.sink.clone(), new.to_vec());
             from += new.len() as u64;
+            apart(move || sink.add_leaves(&new)).await?;
         }
-        self.sink.add_note(&head.note)?;
+        let (sink, note) = (self.sink.clone(), head.note);
+        apart(move || sink.add_note(&note)).await?;
         self.last = Some(newest);
         Ok(true)
     }
+}
+
+/// Files are synced on a thread of their own: calls do not wait for this disk.
+async fn apart<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(Error::internal)?
 }
