@@ -134,7 +134,8 @@ impl Profile {
         let cursor = self.cursor_of(&done).await?;
         let Receipt { row, effect } = done.value;
         let id = CustomerId(row.id);
-        if effect != Effect::Unchanged && !done.replayed {
+        // Also of a replay: the first call may have died between its commit and this line.
+        if effect != Effect::Unchanged {
             self.tell_cache(ctx, id, row.revision).await;
         }
         let seen = match plain {
