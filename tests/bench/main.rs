@@ -7,6 +7,7 @@ mod pairs;
 mod seal;
 mod start;
 mod w1;
+mod w13;
 mod w2;
 mod w3;
 
@@ -35,6 +36,8 @@ enum Workload {
     W1,
     /// Durable RecordInteraction by 64 clients beside the disk's flush rate.
     W2,
+    /// What access, encryption and audit take of W1.
+    W13,
     /// IngestInteractions beside a raw SQLite bulk insert with the same indexes.
     W3,
     /// Start on existing data to the first answer, and memory at rest.
@@ -53,6 +56,9 @@ async fn main() -> anyhow::Result<()> {
     let wanted = |workload| all || options.workloads.contains(&workload);
     if wanted(Workload::W1) {
         w1::measure(options.pairs).await?;
+    }
+    if wanted(Workload::W13) {
+        w13::measure(options.pairs).await?;
     }
     if wanted(Workload::W2) {
         w2::measure(options.pairs).await?;

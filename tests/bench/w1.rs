@@ -11,7 +11,7 @@ use crate::pairs::{Series, verdict};
 
 const CALLERS: usize = 32;
 const CUSTOMERS: usize = 1_000;
-const HOW_LONG: Duration = Duration::from_secs(2);
+pub const HOW_LONG: Duration = Duration::from_secs(2);
 const RATIO_MIN: f64 = 0.70;
 const P99_RATIO_MAX: f64 = 1.5;
 
@@ -51,7 +51,7 @@ pub async fn measure(pairs: u32) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn ask(clients: &Clients, customers: &[String]) -> anyhow::Result<Load> {
+pub async fn ask(clients: &Clients, customers: &[String]) -> anyhow::Result<Load> {
     let clients = clients.clone();
     let names = std::sync::Arc::new(customers.to_vec());
     load::run(CALLERS, HOW_LONG, move |caller, count| {
@@ -78,7 +78,7 @@ async fn get(clients: &Clients, name: &str) -> anyhow::Result<Customer> {
 }
 
 /// Customers with ten filled fields, half of them personal.
-async fn populate(suite: &Suite) -> anyhow::Result<Vec<String>> {
+pub async fn populate(suite: &Suite) -> anyhow::Result<Vec<String>> {
     let mut clients = suite.clients()?;
     let mut names = Vec::new();
     for number in 0..CUSTOMERS {

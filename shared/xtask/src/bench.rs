@@ -16,6 +16,8 @@ pub struct Options {
 enum Workload {
     /// Reading one customer, beside a bare echo of the same bytes.
     W1,
+    /// What access, encryption and audit take of W1.
+    W13,
     /// Durable single writes by 64 clients, beside the disk's flush rate.
     W2,
     /// Streamed durable writes, beside a raw bulk insert with the same indexes.
@@ -30,6 +32,7 @@ impl Workload {
     const fn name(self) -> &'static str {
         match self {
             Self::W1 => "w1",
+            Self::W13 => "w13",
             Self::W2 => "w2",
             Self::W3 => "w3",
             Self::Start => "start",
