@@ -21,7 +21,7 @@ use spoil::spoilt;
 use verdict::Verdict;
 
 /// Spoilt requests of each RPC.
-const CYCLES: u64 = 12;
+const CYCLES: u64 = 40;
 const AT_ONCE: usize = 16;
 /// Nothing that is refused takes this long; what waits by contract is cut off here.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -58,9 +58,11 @@ async fn run(backend: Backend, soak: &mut Soak) -> anyhow::Result<()> {
         }
         let mut attempts = Vec::new();
         for (index, example) in examples.iter().enumerate() {
-            for _ in round..soak.cycles.min(round + OF_ONE_EXAMPLE) {
-                let other = &examples[(index + 1) % examples.len()];
-                attempts.push((&example.rpc, spoilt(example, other, &mut soak.dice)));
+            let other = &examples[(index + 1) % examples.len()];
+            for turn in round..soak.cycles.min(round + OF_ONE_EXAMPLE) {
+                let turn = usize::try_from(turn)?;
+                let messages = spoilt(example, other, turn, &mut soak.dice);
+                attempts.push((&example.rpc, messages));
             }
         }
         let calls = attempts.into_iter().map(|(rpc, messages)| {

@@ -5,15 +5,20 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use dossier_testkit::{Dice, Example};
 use prost_reflect::prost::Message as _;
-use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MapKey, ReflectMessage as _, Value};
+use prost_reflect::{
+    DynamicMessage, FieldDescriptor, Kind, MapKey, MessageDescriptor, ReflectMessage as _, Value,
+};
 
 /// Deeper than any decoder follows (100 levels).
 const NESTED_LEVELS: usize = 300;
 const LIST_ITEMS_MAX: u64 = 3_000;
-const TEXTS: [&str; 24] = [
+/// How deep fields are looked for; messages of the contract do not nest deeper.
+const LEVELS_MAX: u32 = 6;
+const TEXTS: [&str; 25] = [
     "",
     " ",
     "\0",
+    "a\0b",
     "*",
     "-",
     "/",
@@ -37,19 +42,24 @@ const TEXTS: [&str; 24] = [
     "AQAAAAAAAAAAAAAAAAAAAAAAgIAB",
 ];
 
-/// The messages of one hostile request. `other` is a request of another RPC.
-pub fn spoilt(example: &Example, other: &Example, dice: &mut Dice) -> Vec<Bytes> {
+/// The messages of one hostile request. `other` is a request of another RPC. `turn` counts the
+/// requests of this RPC: field after field has its turn, so that none is left to luck.
+pub fn spoilt(example: &Example, other: &Example, turn: usize, dice: &mut Dice) -> Vec<Bytes> {
     let mut messages = example.encoded();
     let at = index(dice, messages.len());
     match dice.within(0..12) {
-        0..5 => {
+        0..6 => {
             let mut message = example.messages[at].clone();
-            for _ in 0..dice.within(1..4) {
+            let leaves = leaves(&message.descriptor(), 0);
+            if let Some(path) = leaves.get(turn % leaves.len().max(1)) {
+                aim(&mut message, path, dice);
+            }
+            if dice.within(0..3) == 0 {
                 fields(&mut message, dice, 0);
             }
             messages[at] = message.encode_to_vec().into();
         }
-        5..9 => {
+        6..9 => {
             let mut bytes = messages[at].to_vec();
             for _ in 0..dice.within(1..6) {
                 spoil(&mut bytes, dice);
@@ -61,6 +71,50 @@ pub fn spoilt(example: &Example, other: &Example, dice: &mut Dice) -> Vec<Bytes>
         _ => return reordered(messages, other, dice),
     }
     messages
+}
+
+/// The way to every field of a message that is no message itself.
+fn leaves(message: &MessageDescriptor, level: u32) -> Vec<Vec<FieldDescriptor>> {
+    let mut leaves = Vec::new();
+    for field in message.fields() {
+        match field.kind() {
+            Kind::Message(inner) if !field.is_map() && level < LEVELS_MAX => {
+                for mut path in self::leaves(&inner, level + 1) {
+                    path.insert(0, field.clone());
+                    leaves.push(path);
+                }
+            }
+            _ => leaves.push(vec![field]),
+        }
+    }
+    leaves
+}
+
+/// Gives the field at the end of the way a value that nobody would; what is missing on the way is
+/// made, and of a list its first.
+fn aim(message: &mut DynamicMessage, path: &[FieldDescriptor], dice: &mut Dice) {
+    let [field, rest @ ..] = path else { return };
+    if rest.is_empty() {
+        let value = value(field, dice, LEVELS_MAX);
+        let _ = message.try_set_field(field, value);
+        return;
+    }
+    match message.get_field(field).into_owned() {
+        Value::Message(mut inner) => {
+            aim(&mut inner, rest, dice);
+            message.set_field(field, Value::Message(inner));
+        }
+        Value::List(mut items) => {
+            if items.is_empty() {
+                items.push(Value::default_value(&field.kind()));
+            }
+            if let Some(Value::Message(inner)) = items.first_mut() {
+                aim(inner, rest, dice);
+            }
+            message.set_field(field, Value::List(items));
+        }
+        _ => {}
+    }
 }
 
 fn reordered(mut messages: Vec<Bytes>, other: &Example, dice: &mut Dice) -> Vec<Bytes> {
@@ -116,20 +170,26 @@ fn fields(message: &mut DynamicMessage, dice: &mut Dice, level: u32) {
     }
     let field = dice.pick(&all);
     let single = !field.is_list() && !field.is_map();
-    if let (true, Kind::Message(_)) = (single && level < 6 && dice.within(0..8) > 0, field.kind())
-        && let Value::Message(mut inner) = message.get_field(field).into_owned()
+    if let (true, Kind::Message(_)) = (
+        single && level < LEVELS_MAX && dice.within(0..8) > 0,
+        field.kind(),
+    ) && let Value::Message(mut inner) = message.get_field(field).into_owned()
     {
         fields(&mut inner, dice, level + 1);
         message.set_field(field, Value::Message(inner));
         return;
     }
-    let value = match (field.is_map(), field.is_list()) {
+    let value = value(field, dice, level);
+    // A value that a decoder would refuse is not representable; then the field stays.
+    let _ = message.try_set_field(field, value);
+}
+
+fn value(field: &FieldDescriptor, dice: &mut Dice, level: u32) -> Value {
+    match (field.is_map(), field.is_list()) {
         (true, _) => map(field, dice, level),
         (_, true) => list(field, dice, level),
         _ => hostile(&field.kind(), dice, level),
-    };
-    // A value that a decoder would refuse is not representable; then the field stays.
-    let _ = message.try_set_field(field, value);
+    }
 }
 
 fn list(field: &FieldDescriptor, dice: &mut Dice, level: u32) -> Value {
@@ -178,7 +238,7 @@ fn hostile(kind: &Kind, dice: &mut Dice, level: u32) -> Value {
         Kind::Enum(_) => Value::EnumNumber(*dice.pick(&[i32::MIN, -1, 0, 1, 99, i32::MAX])),
         Kind::Message(descriptor) => {
             let mut message = DynamicMessage::new(descriptor.clone());
-            if level < 6 {
+            if level < LEVELS_MAX {
                 for _ in 0..dice.within(0..4) {
                     fields(&mut message, dice, level + 1);
                 }
