@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use dossier_feed::{Consumer, Cursor};
-use dossier_kernel::{Ctx, Error, Result, Timestamp, Violation};
+use dossier_kernel::{Ctx, Error, Result, TenantId, Timestamp, Violation};
 
 use super::App;
-use crate::store::segments;
+use crate::store::{across, segments};
 
 /// How often a wait looks whether backfills are done.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -73,7 +73,7 @@ impl App {
         for (consumer, cursor) in waits {
             consumer.wait_for(ctx, &cursor).await?;
         }
-        while self.is_backfilling(ctx).await? {
+        while self.is_behind(ctx).await? {
             ctx.check_deadline()?;
             let pause = ctx
                 .remaining()
@@ -83,8 +83,12 @@ impl App {
         Ok(())
     }
 
-    async fn is_backfilling(&self, ctx: &Ctx) -> Result<bool> {
-        segments::is_backfilling(&self.0.db.reader_of(&ctx.tenant), &ctx.tenant).await
+    /// Whether memberships of the tenant are behind what was learnt: a segment is being filled, or
+    /// the facts of a feed are being read anew, after which all segments are.
+    async fn is_behind(&self, ctx: &Ctx) -> Result<bool> {
+        let everybody = self.0.db.reader_of(&TenantId::all());
+        Ok(across::is_rereading(&everybody).await?
+            || segments::is_backfilling(&self.0.db.reader_of(&ctx.tenant), &ctx.tenant).await?)
     }
 
     fn feeds(&self) -> [(&'static str, &Consumer); 3] {
