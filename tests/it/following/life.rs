@@ -209,9 +209,9 @@ pub async fn verify(clients: &Clients) -> anyhow::Result<segmentation::VerifySta
     let verified = verified.into_inner();
     ensure!(
         verified.difference_count == 0,
-        "{} differences: {:?}",
+        "{} differences, such as {:?}",
         verified.difference_count,
-        verified.differences
+        verified.differences.iter().take(3).collect::<Vec<_>>()
     );
     Ok(verified)
 }

@@ -158,7 +158,7 @@ async fn age(suite: &mut Suite) -> anyhow::Result<()> {
         suite.kill_one(place)?;
         match suite.backend() {
             Backend::SqliteMemory => {
-                let file = suite.dir().join("data").join(format!("{part}.db"));
+                let file = suite.dir().join("data").join(format!("dossier-{part}.db"));
                 Connection::open(file)?.execute(&format!("UPDATE feed_event {older}"), [])?;
             }
             Backend::PostgresRedis => {

@@ -75,6 +75,10 @@ struct Answered {
 async fn measure(suite: &Suite, mutations: &[Rpc]) -> anyhow::Result<Vec<Answered>> {
     let scene = Scene::new(suite.caller()?, "Once");
     let caller = scene.caller().clone();
+    // What is only made once, such as a tenant's keys, is there before anybody counts.
+    for rpc in mutations {
+        call(&caller, &scene.example(rpc).await?).await?;
+    }
     let mut answered = Vec::new();
     for rpc in mutations {
         let reference = Key::fresh(&scene, rpc).await?;

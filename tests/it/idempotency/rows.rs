@@ -49,7 +49,7 @@ impl Rows {
 }
 
 fn sqlite(suite: &Suite, part: &str) -> anyhow::Result<BTreeMap<String, (i64, String)>> {
-    let file = suite.dir().join("data").join(format!("{part}.db"));
+    let file = suite.dir().join("data").join(format!("dossier-{part}.db"));
     let database = Connection::open_with_flags(&file, OpenFlags::SQLITE_OPEN_READ_ONLY)
         .with_context(|| format!("cannot open {}", file.display()))?;
     let mut tables = database.prepare(
