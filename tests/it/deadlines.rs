@@ -56,6 +56,49 @@ async fn a_late_change_is_noticed() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The same with the whole suite, made to look at no deadline.
+#[cfg(feature = "failpoints")]
+mod a_forgotten_deadline_is_noticed {
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn sqlite() -> anyhow::Result<()> {
+        on(Backend::SqliteMemory).await
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn postgres() -> anyhow::Result<()> {
+        on(Backend::PostgresRedis).await
+    }
+
+    async fn on(backend: Backend) -> anyhow::Result<()> {
+        if !backend.is_wanted() {
+            return Ok(());
+        }
+        let plan = Plan {
+            backend,
+            shape: Shape::OneProcess,
+            log_level: "info",
+        };
+        let mut suite = Suite::prepare(plan, None)?;
+        let bug = "db::forget_deadline=return".to_owned();
+        suite.set_environment(vec![("FAILPOINTS".to_owned(), bug)]);
+        suite.start_again().await?;
+        let mut rig = Rig::on(suite).await?;
+        let mut dice = Dice::new(1);
+        for cycle in 0..5 {
+            if let Err(noticed) = rig.cycle(cycle, &mut dice).await {
+                let words = noticed.to_string();
+                let late = words.contains("after its deadline") || words.contains("came after");
+                ensure!(late, "{noticed:#}");
+                eprintln!("noticed: {noticed:#}");
+                return Ok(());
+            }
+        }
+        bail!("not noticed")
+    }
+}
+
 /// The time that is left goes on to other services: one that is frozen costs its caller's deadline
 /// and no more.
 #[tokio::test(flavor = "multi_thread")]
