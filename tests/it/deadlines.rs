@@ -18,7 +18,7 @@ use dossier_testkit::{Backend, Dice, Plan, Process, Shape, Soak, Suite, build};
 use futures::future::join_all;
 use interaction::interaction_service_client::InteractionServiceClient;
 
-const CYCLES: u64 = 12;
+const CYCLES: u64 = 10;
 const CALLS: usize = 48;
 /// What a call may take from its caller to the store before it counts as late for certain: the
 /// deadline is counted from its arrival.
@@ -86,7 +86,7 @@ mod a_forgotten_deadline_is_noticed {
         suite.start_again().await?;
         let mut rig = Rig::on(suite).await?;
         let mut dice = Dice::new(1);
-        for cycle in 0..5 {
+        for cycle in 0..12 {
             if let Err(noticed) = rig.cycle(cycle, &mut dice).await {
                 let words = noticed.to_string();
                 let late = words.contains("after its deadline") || words.contains("came after");
