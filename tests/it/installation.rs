@@ -165,6 +165,7 @@ impl Installation {
             if begun.elapsed() > START_TIMEOUT {
                 bail!("{name} does not serve:\n{}", process.log_end());
             }
+            // A process that starts tells nobody: it is asked again.
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         self.processes.push(process);

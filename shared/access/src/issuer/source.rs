@@ -23,7 +23,7 @@ pub(super) enum Source {
     File(PathBuf),
     Url {
         uri: Uri,
-        client: Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
+        client: Box<Client<HttpsConnector<HttpConnector>, Empty<Bytes>>>,
     },
 }
 
@@ -54,7 +54,10 @@ impl Source {
         // from where the operator said.
         let connector = builder.https_or_http().enable_http1().build();
         let client = Client::builder(TokioExecutor::new()).build(connector);
-        Ok(Self::Url { uri, client })
+        Ok(Self::Url {
+            uri,
+            client: Box::new(client),
+        })
     }
 
     /// How long after one attempt the next may follow.
