@@ -36,8 +36,11 @@ struct Inner {
     /// By method, such as `dossier.profile.v1.CustomerService/GetCustomer`.
     rules: HashMap<Box<str>, Rule>,
     authorizer: Authorizer,
-    remembered: Cache<Box<[u8]>, Verdict>,
+    remembered: Cache<Key, Verdict>,
 }
+
+/// A question, as [`Question::key`] spells it.
+type Key = Box<[u8]>;
 
 /// What the policies say to one question.
 #[derive(Clone, Copy)]
@@ -73,16 +76,16 @@ impl Access {
         let by_method = rules
             .into_iter()
             .map(|rule| (rule.call.method.clone(), rule));
-        let weigh = |key: &Box<[u8]>, _: &Verdict| {
-            u32::try_from(key.len()).map_or(u32::MAX, |bytes| bytes.saturating_add(ENTRY_BYTES))
-        };
         Ok(Self(Arc::new(Inner {
             policies: Policies::load(source, &permissions)?,
             rules: by_method.collect(),
             authorizer: Authorizer::new(),
             remembered: Cache::builder()
                 .max_capacity(REMEMBERED_BYTES_MAX)
-                .weigher(weigh)
+                .weigher(|key: &Key, _| {
+                    let bytes = u32::try_from(key.len()).unwrap_or(u32::MAX);
+                    bytes.saturating_add(ENTRY_BYTES)
+                })
                 .build(),
         })))
     }
