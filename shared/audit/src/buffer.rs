@@ -295,6 +295,7 @@ mod tests {
         let reads = buffer.take(100);
         buffer.push(read("amy", 1)).expect("room");
         assert!(buffer.failed(reads));
+        // The limit of these tests is that nothing may wait.
         std::thread::sleep(Duration::from_millis(2));
         assert!(buffer.push(read("amy", 2)).is_err(), "waited too long");
         let again = buffer.take(100);

@@ -65,6 +65,7 @@ impl Log {
             if begun.elapsed() > TIMEOUT {
                 bail!("after {TIMEOUT:?} some events of {service} have no place");
             }
+            // The log says it by its next answer, so it is asked.
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }

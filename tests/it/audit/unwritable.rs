@@ -43,6 +43,7 @@ async fn without_the_log_nothing_is_changed_and_soon_nothing_is_shown(
         .context("a DIRECT read at first")?;
     while refused(&viewer, &shown).await.is_err() {
         ensure!(begun.elapsed() < TIMEOUT, "DIRECT reads do not stop");
+        // The suite says it by answering otherwise, so it is asked.
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 
@@ -50,6 +51,7 @@ async fn without_the_log_nothing_is_changed_and_soon_nothing_is_shown(
     let healed = Instant::now();
     while viewer.call(&shown).await.is_err() {
         ensure!(healed.elapsed() < TIMEOUT, "DIRECT reads do not go on");
+        // The suite says it by answering otherwise, so it is asked.
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let answer = admin.call(&shown).await.context("a SENSITIVE read")?;

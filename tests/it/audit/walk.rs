@@ -117,6 +117,7 @@ async fn left_within(
             return Ok(event);
         }
         ensure!(begun.elapsed() < at_most, "left no event");
+        // The log says it by its next answer, so it is asked.
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

@@ -1,3 +1,5 @@
+//! What is encoded is what is read, for ever.
+
 use std::sync::Arc;
 
 use dossier_kernel::{AuditLevel, Call, Ctx, RequestId};

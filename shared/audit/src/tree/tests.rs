@@ -1,3 +1,5 @@
+//! The tree against the words of RFC 6962 and the vectors that its implementations share.
+
 use proptest::prelude::*;
 
 use super::*;
