@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use dossier_kernel::{CustomerId, TenantId};
 use moka::sync::Cache;
@@ -19,10 +19,11 @@ type Owner = (TenantId, CustomerId);
 
 /// Holds committed keys only; see [`crate::Source`].
 pub(crate) struct Memory {
-    tenants: Cache<TenantId, Arc<TenantKeys>>,
+    tenants: Cache<TenantId, (Instant, Arc<TenantKeys>)>,
     customers: Cache<Owner, CustomerKey>,
     /// Whose keys were destroyed: not remembered again while somebody may still be reading them.
     destroyed: Cache<Owner, ()>,
+    life: Duration,
 }
 
 impl Memory {
@@ -42,19 +43,23 @@ impl Memory {
                 .max_capacity(CUSTOMER_KEYS_MAX)
                 .time_to_live(2 * life)
                 .build(),
+            life,
         }
     }
 
     pub fn tenant(&self, tenant: &TenantId) -> Option<Arc<TenantKeys>> {
-        self.tenants.get(tenant)
+        self.tenants.get(tenant).map(|(_, keys)| keys)
+    }
+
+    /// Whether the tenant's keys will be remembered for half of their life at least.
+    pub fn keeps_tenant(&self, tenant: &TenantId) -> bool {
+        let read = self.tenants.get(tenant).map(|(read, _)| read);
+        read.is_some_and(|read| read.elapsed() < self.life / 2)
     }
 
     pub fn remember_tenant(&self, tenant: &TenantId, key: &Arc<TenantKeys>) {
-        self.tenants.insert(tenant.clone(), Arc::clone(key));
-    }
-
-    pub fn forget_tenant(&self, tenant: &TenantId) {
-        self.tenants.invalidate(tenant);
+        let keys = (Instant::now(), Arc::clone(key));
+        self.tenants.insert(tenant.clone(), keys);
     }
 
     /// What is known of `ids`, and the ids that are not, each once and in order: transactions that

@@ -149,8 +149,7 @@ impl Vault {
         let known = |keys: &TenantKeys| rows.values().flatten().all(|row| keys.knows(row));
         if !tenant_keys.as_deref().is_some_and(known) {
             // Wrapped anew since those were read.
-            self.0.memory.forget_tenant(tenant);
-            tenant_keys = self.find_tenant_keys(source, tenant).await?;
+            tenant_keys = self.load_tenant_keys(source, tenant).await?;
         }
         let tenant_keys = tenant_keys.ok_or_else(lost)?;
         rows.iter()
@@ -222,19 +221,26 @@ impl Vault {
             .ok_or_else(|| Error::internal("a customer key was neither found nor made"))
     }
 
+    /// Before a transaction that asks for blind indexes: makes the tenant's keys where there are
+    /// none, and reads them again before they are forgotten, so that the transaction need not ask
+    /// for them through another connection while it holds its own.
+    pub async fn prepare(&self, tenant: &TenantId) -> Result<()> {
+        if self.0.memory.keeps_tenant(tenant) || self.refresh_tenant(tenant).await? {
+            return Ok(());
+        }
+        self.make_tenant_keys(tenant).await?;
+        Ok(())
+    }
+
     /// By what a value is found and kept unique: equal in the tenant for equal kind and value.
-    /// The tenant's first use makes its keys in a transaction of its own, so that one must not
-    /// happen inside a transaction; later ones may.
+    /// [`Self::prepare`] comes before the transaction that this is asked in.
     pub async fn blind_index(
         &self,
         tenant: &TenantId,
         kind: &str,
         normalized: &str,
     ) -> Result<BlindIndexes> {
-        let keys = match self
-            .find_tenant_keys(&self.0.db.reader_of(tenant), tenant)
-            .await?
-        {
+        let keys = match self.read_tenant_keys(tenant).await? {
             Some(keys) => keys,
             None => self.make_tenant_keys(tenant).await?,
         };
@@ -276,8 +282,10 @@ impl Vault {
         self.0.rotation_begun.notify_one();
     }
 
-    pub(crate) fn forget_tenant(&self, tenant: &TenantId) {
-        self.0.memory.forget_tenant(tenant);
+    /// Reads the tenant's keys again; false where it has none.
+    pub(crate) async fn refresh_tenant(&self, tenant: &TenantId) -> Result<bool> {
+        let reader = self.0.db.reader_of(tenant);
+        Ok(self.load_tenant_keys(&reader, tenant).await?.is_some())
     }
 
     async fn find_tenant_keys<S: Source>(
@@ -285,9 +293,17 @@ impl Vault {
         source: &S,
         tenant: &TenantId,
     ) -> Result<Option<Arc<TenantKeys>>> {
-        if let Some(keys) = self.0.memory.tenant(tenant) {
-            return Ok(Some(keys));
+        match self.0.memory.tenant(tenant) {
+            Some(keys) => Ok(Some(keys)),
+            None => self.load_tenant_keys(source, tenant).await,
         }
+    }
+
+    async fn load_tenant_keys<S: Source>(
+        &self,
+        source: &S,
+        tenant: &TenantId,
+    ) -> Result<Option<Arc<TenantKeys>>> {
         let rows = table::tenant_keys(source, tenant).await?;
         let keys = TenantKeys::read(&self.0.roots, tenant, &rows).await?;
         let keys = keys.map(Arc::new);

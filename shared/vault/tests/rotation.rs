@@ -7,7 +7,7 @@ use std::time::Duration;
 use dossier_db::testing::TestDb;
 use dossier_kernel::{Ctx, CustomerId, Reason};
 use dossier_vault::rotation::{Kind, Phase};
-use dossier_vault::{RootKey, RootKeys, Vault};
+use dossier_vault::{Registry, RootKey, RootKeys, Vault};
 use uuid::Uuid;
 
 use world::{LIFE, each, options, tenant};
@@ -250,6 +250,24 @@ async fn an_unchanged_database_needs_no_second_pass_and_a_second_start_changes_n
     }
     assert_eq!(vault.rotations(&tenant()).await.expect("reads").len(), 4);
     world.work_until_done(&vault).await;
+    world.db.discard().await;
+}
+
+/// What these tests would see of a rotation that forgets a table: they can fail.
+#[tokio::test]
+async fn a_table_in_no_registry_is_lost_and_that_is_noticed() {
+    let world = each().await.remove(0);
+    let id = CustomerId::generate();
+    world.note(id, "left behind").await;
+    let vault = world.vault().await;
+    let ctx = Ctx::service("test", tenant());
+    let begin = vault.start_rotation(&ctx, None, Kind::Customers);
+    begin.await.expect("starts");
+    world.work_by(&vault, Registry::NOTHING).await;
+    let cells = world.cells().await;
+    let keys = world.keys(&world.vault().await, id).await;
+    let (row, _, cell) = &cells[0];
+    assert!(keys[&id].open(&world::place(*row), cell).is_err());
     world.db.discard().await;
 }
 

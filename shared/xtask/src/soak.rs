@@ -215,6 +215,16 @@ const HARNESSES: &[Harness] = &[
         backends: true,
         failpoints: false,
     },
+    Harness {
+        name: "canary",
+        about: "calls every RPC with values that exist nowhere else and looks for them everywhere",
+        package: "dossier-tests",
+        target: "it",
+        module: "canaries",
+        cycles: 20,
+        backends: true,
+        failpoints: false,
+    },
 ];
 
 pub fn run_harness(options: &Options) -> anyhow::Result<()> {

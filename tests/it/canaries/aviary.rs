@@ -128,7 +128,7 @@ impl Aviary {
             interaction: Some(interaction::Interaction {
                 customer: customer.to_owned(),
                 source: "desk".to_owned(),
-                event_id: "call-1".to_owned(),
+                event_id: build::request_id(),
                 occur_time: Some(prost_types::Timestamp {
                     seconds: 1_760_000_000,
                     nanos: 0,

@@ -11,7 +11,7 @@ mod walk;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use dossier_testkit::{Backend, Cluster, Dice, Plan, Scene, Shape, Suite, canary};
+use dossier_testkit::{Backend, Cluster, Plan, Scene, Shape, Soak, Suite, canary};
 
 use aviary::Aviary;
 use collector::Collector;
@@ -19,22 +19,22 @@ use errors::Errors;
 use places::Places;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_personal_is_written_in_the_clear_on_sqlite() -> anyhow::Result<()> {
+async fn sqlite() -> anyhow::Result<()> {
     nothing_personal_is_written_in_the_clear(Backend::SqliteMemory, Shape::OneProcess).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_personal_is_written_in_the_clear_on_sqlite_by_four() -> anyhow::Result<()> {
+async fn sqlite_by_four() -> anyhow::Result<()> {
     nothing_personal_is_written_in_the_clear(Backend::SqliteMemory, Shape::FourProcesses).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_personal_is_written_in_the_clear_on_postgres() -> anyhow::Result<()> {
+async fn postgres() -> anyhow::Result<()> {
     nothing_personal_is_written_in_the_clear(Backend::PostgresRedis, Shape::OneProcess).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_personal_is_written_in_the_clear_on_postgres_by_four() -> anyhow::Result<()> {
+async fn postgres_by_four() -> anyhow::Result<()> {
     nothing_personal_is_written_in_the_clear(Backend::PostgresRedis, Shape::FourProcesses).await
 }
 
@@ -45,6 +45,7 @@ async fn nothing_personal_is_written_in_the_clear(
     if !backend.is_wanted() {
         return Ok(());
     }
+    let Soak { cycles, dice, .. } = Soak::begin("canary", backend, 1)?;
     // A server of its own, so that its log and its data can be searched.
     let cluster = match backend {
         Backend::SqliteMemory => None,
@@ -60,16 +61,19 @@ async fn nothing_personal_is_written_in_the_clear(
     let places = Places::prepare(&mut suite, cluster.as_ref(), &collector)?;
     suite.start_again().await?;
 
-    let mut aviary = Aviary::hatch(Dice::random());
+    let mut aviary = Aviary::hatch(dice);
     let errors = Errors::write_to(&suite.dir().join("errors.bin"))?;
     let mut clients = suite.clients()?;
-    aviary.import(&mut clients).await?;
-    let customer = aviary.create(&mut clients).await?;
-    aviary.talk(&mut clients, &customer).await?;
-    aviary.be_refused(&mut clients).await?;
-    let marker = aviary.word("value of an example");
-    let scene = Scene::new(suite.caller()?, &marker);
-    let missed = walk::every_rpc(&suite, &scene, &errors, &mut aviary).await?;
+    let mut missed = Vec::new();
+    for _ in 0..cycles {
+        aviary.import(&mut clients).await?;
+        let customer = aviary.create(&mut clients).await?;
+        aviary.talk(&mut clients, &customer).await?;
+        aviary.be_refused(&mut clients).await?;
+        let marker = aviary.word("value of an example");
+        let scene = Scene::new(suite.caller()?, &marker);
+        missed = walk::every_rpc(&suite, &scene, &errors, &mut aviary).await?;
+    }
 
     // While it runs, so that the write-ahead logs are still there; then what a stop leaves behind.
     places.collect(&suite).await?;

@@ -67,7 +67,7 @@ impl Profile {
     ) -> Result<Batch> {
         let now = self.0.clock.now();
         // Makes the tenant's key where there is none: inside the transaction it could not.
-        self.0.vault.blind_index(&ctx.tenant, "", "").await?;
+        self.0.vault.prepare(&ctx.tenant).await?;
         let mut batch = Batch {
             count: rows.len() as u64,
             rows: Vec::with_capacity(rows.len()),

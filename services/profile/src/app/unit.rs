@@ -87,7 +87,7 @@ impl Profile {
             validate_only,
         } = mutation;
         // Makes the tenant's key where there is none: inside the transaction it could not.
-        self.0.vault.blind_index(&ctx.tenant, "", "").await?;
+        self.0.vault.prepare(&ctx.tenant).await?;
         // What the work made, in the clear: for this answer only, never stored.
         let plain = Arc::new(Mutex::new(None));
         let (keep, profile, tenant) = (Arc::clone(&plain), self.clone(), ctx.tenant.clone());

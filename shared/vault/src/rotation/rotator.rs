@@ -88,7 +88,7 @@ impl Rotator {
         }
         let ctx = Ctx::service("vault", seen.tenant.clone());
         let (rotator, seen) = (self.clone(), seen.clone());
-        let tenant = seen.tenant.clone();
+        let (tenant, phase) = (seen.tenant.clone(), seen.phase);
         let work = self.vault.db().write(&ctx, move |tx| {
             Box::pin(async move {
                 let found = row::lock(tx, &seen.tenant, seen.kind).await?;
@@ -101,8 +101,10 @@ impl Rotator {
             })
         });
         let rotation = work.await?.value;
-        // What this process remembers is no longer all there is.
-        self.vault.forget_tenant(&tenant);
+        if rotation.phase != phase {
+            // What this process remembers may no longer be all there is.
+            self.vault.refresh_tenant(&tenant).await?;
+        }
         if rotation.phase != Phase::Done {
             return Ok(Step::Worked);
         }

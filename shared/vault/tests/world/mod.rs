@@ -209,6 +209,11 @@ impl World {
     }
 
     pub async fn work_until_done(&self, vault: &Vault) {
+        self.work_by(vault, REGISTRY).await;
+    }
+
+    /// With the registry of a service that may have forgotten something.
+    pub async fn work_by(&self, vault: &Vault, registry: Registry) {
         let done = async {
             loop {
                 let rotations = vault.rotations(&tenant()).await.expect("reads");
@@ -220,7 +225,7 @@ impl World {
         };
         let (stop, rotator) = (
             CancellationToken::new(),
-            Rotator::new(vault.clone(), REGISTRY),
+            Rotator::new(vault.clone(), registry),
         );
         tokio::select! {
             worked = rotator.run(&stop) => panic!("{:?}: it ended: {worked:?}", self.db),
