@@ -84,6 +84,16 @@ fn leaves(message: &MessageDescriptor, level: u32) -> Vec<Vec<FieldDescriptor>> 
                     leaves.push(path);
                 }
             }
+            Kind::Message(entry) if field.is_map() => {
+                // The map as a whole, and what its values are made of.
+                leaves.push(vec![field.clone()]);
+                if let Kind::Message(inner) = entry.map_entry_value_field().kind() {
+                    for mut path in self::leaves(&inner, level + 1) {
+                        path.insert(0, field.clone());
+                        leaves.push(path);
+                    }
+                }
+            }
             _ => leaves.push(vec![field]),
         }
     }
@@ -91,7 +101,7 @@ fn leaves(message: &MessageDescriptor, level: u32) -> Vec<Vec<FieldDescriptor>> 
 }
 
 /// Gives the field at the end of the way a value that nobody would; what is missing on the way is
-/// made, and of a list its first.
+/// made, of a list its first is taken, of a map all.
 fn aim(message: &mut DynamicMessage, path: &[FieldDescriptor], dice: &mut Dice) {
     let [field, rest @ ..] = path else { return };
     if rest.is_empty() {
@@ -112,6 +122,14 @@ fn aim(message: &mut DynamicMessage, path: &[FieldDescriptor], dice: &mut Dice) 
                 aim(inner, rest, dice);
             }
             message.set_field(field, Value::List(items));
+        }
+        Value::Map(mut entries) => {
+            for value in entries.values_mut() {
+                if let Value::Message(inner) = value {
+                    aim(inner, rest, dice);
+                }
+            }
+            message.set_field(field, Value::Map(entries));
         }
         _ => {}
     }

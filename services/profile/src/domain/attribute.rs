@@ -52,7 +52,15 @@ impl AttributeValue {
 
     pub fn objection(&self) -> Option<String> {
         let long = |text: &String| text.chars().count() > TEXT_LENGTH_MAX;
+        // PostgreSQL stores no U+0000.
+        let odd = |text: &String| text.contains('\0');
         match self {
+            Self::String(text) if odd(text) => {
+                Some("must not contain the character U+0000".to_owned())
+            }
+            Self::StringList(texts) if texts.iter().any(odd) => {
+                Some("must not contain the character U+0000".to_owned())
+            }
             Self::String(text) if long(text) => {
                 Some("must have at most 4,096 characters".to_owned())
             }

@@ -164,6 +164,9 @@ impl NewAttributeDefinition {
         if self.description.chars().count() > 1_024 {
             field("description", "must have at most 1,024 characters");
         }
+        if self.description.contains('\0') {
+            field("description", "must not contain the character U+0000");
+        }
         let mut choices: Vec<String> = Vec::with_capacity(self.choices.len());
         for (index, choice) in self.choices.iter().enumerate() {
             let choice = normalize::text(choice);
@@ -258,6 +261,27 @@ const fn describe(kind: AttributeType) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::AttributeValue;
+
+    #[test]
+    fn what_no_database_stores_is_refused() {
+        let draft = NewAttributeDefinition {
+            id: "tier".to_owned(),
+            kind: Some(AttributeType::Int),
+            class: Some(DataClass::None),
+            description: "a\0b".to_owned(),
+            ..NewAttributeDefinition::default()
+        };
+        let mut violations = Violations::default();
+        assert!(
+            draft
+                .check(Uuid::nil(), Timestamp(0), &mut violations)
+                .is_none()
+        );
+        let text = "a\0b".to_owned();
+        assert!(AttributeValue::String(text.clone()).objection().is_some());
+        assert!(AttributeValue::StringList(vec![text]).objection().is_some());
+    }
 
     fn made(kind: AttributeType, choices: &[&str]) -> AttributeDefinition {
         let draft = NewAttributeDefinition {
