@@ -45,6 +45,10 @@ pub fn with_cursor<T>(response: T, cursor: Option<String>) -> Response<T> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PeerAddress(pub SocketAddr);
 
+/// The call comes from this process, past no socket. Whatever lacks it came over one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Inside;
+
 /// The service that the certificate at the other end names.
 #[derive(Clone, Debug)]
 pub(crate) struct PeerService(pub Arc<str>);

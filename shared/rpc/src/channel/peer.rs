@@ -17,6 +17,7 @@ use super::{Route, TokenSource};
 use crate::layers::body::{Bound, EdgeBody};
 use crate::layers::deadline::{self, exceeded};
 use crate::layers::{Watch, authenticate, request_id, watch};
+use crate::request::Inside;
 use crate::timeout;
 
 /// Made by [`crate::Channel::with`], used by one handler. Cheap to clone.
@@ -94,6 +95,7 @@ impl Service<Request<Body>> for Peer {
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         match self.route.clone() {
             Route::InProcess(local) => {
+                request.extensions_mut().insert(Inside);
                 // The layers on the other side measure, bound and complete the call.
                 let ready = self
                     .dress(request.headers_mut(), self.trace.as_deref())

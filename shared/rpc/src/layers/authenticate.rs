@@ -12,7 +12,7 @@ use http::header::{AUTHORIZATION, HeaderMap, HeaderName, ORIGIN};
 use super::watch::Watch;
 use super::web::Origins;
 use crate::edge::Edge;
-use crate::request::{PeerAddress, PeerService};
+use crate::request::{Inside, PeerAddress, PeerService};
 use crate::tls::Tls;
 
 pub const PURPOSE: HeaderName = HeaderName::from_static("x-dossier-purpose");
@@ -91,8 +91,8 @@ pub async fn caller<B>(
 /// nothing. Calls inside the process have no connection to steal from.
 fn proven<B>(edge: &Edge, request: &Request<B>, claims: &Claims) -> Result<Strength, Error> {
     let asks = edge.tls.as_ref().is_some_and(Tls::verifies_clients);
-    let over_network = request.extensions().get::<PeerAddress>().is_some();
-    if claims.principal.kind != PrincipalKind::Service || !asks || !over_network {
+    let inside = request.extensions().get::<Inside>().is_some();
+    if claims.principal.kind != PrincipalKind::Service || !asks || inside {
         return Ok(claims.strength);
     }
     match request.extensions().get::<PeerService>() {

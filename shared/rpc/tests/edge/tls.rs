@@ -8,8 +8,9 @@ use dossier_kernel::{Clock, Ctx, Role, TenantId};
 use dossier_rpc::{Channel, ClientTls, ClientTlsFiles, Tls, TlsFiles, TokenSource, service_uri};
 use dossier_testkit::{Authority, Issued};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 use tonic::{Code, Status};
+use tower::ServiceExt;
 
 use crate::details::refused;
 use crate::echo::{EchoClient, Heard};
@@ -175,6 +176,29 @@ async fn changed_certificates_are_used_without_a_restart_and_bad_ones_are_not() 
     while let Err(status) = house.say(house.service_tokens(), &known).await {
         assert!(begun.elapsed() < Duration::from_secs(20), "{status}");
     }
+}
+
+#[tokio::test]
+async fn another_server_of_the_process_gets_its_connections_greeted() {
+    let house = House::start(false).await;
+    let (dir, client) = (house.dir(), house.client(None));
+    let tls = Tls::load(TlsFiles {
+        cert: dir.join("server.crt"),
+        key: dir.join("server.key"),
+        client_ca: None,
+    });
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let mut listener = tls.expect("loads").listen(listener).expect("listens");
+    let addr = listener.local_addr();
+    let _silent = TcpStream::connect(addr).await.expect("connects");
+    let uri = format!("https://localhost:{}", addr.port());
+    let asked = client.oneshot(uri.parse().expect("an address"));
+    let (asked, (mut greeted, _)) = tokio::join!(asked, listener.accept());
+    let mut asked = asked.expect("connects").into_inner();
+    asked.write_all(b"hello").await.expect("writes");
+    let mut heard = [0; 5];
+    greeted.read_exact(&mut heard).await.expect("reads");
+    assert_eq!(&heard, b"hello");
 }
 
 #[tokio::test]
