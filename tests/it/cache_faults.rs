@@ -295,6 +295,7 @@ impl Load {
     /// The 99th percentile of what reads took, of so long.
     async fn measure(&mut self, how_long: Duration) -> anyhow::Result<Duration> {
         self.take();
+        // What is measured is calls over time.
         tokio::time::sleep(how_long).await;
         let mut taken = self.take();
         if self.running.iter().any(JoinHandle::is_finished) {

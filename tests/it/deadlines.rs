@@ -260,6 +260,7 @@ impl Rig {
                 Err(_) => {}
             }
         }
+        // What is looked for is what comes although its time is over.
         tokio::time::sleep(QUIET).await;
         let later = self.stored().await?;
         let late: Vec<_> = later
@@ -350,6 +351,7 @@ impl Hold {
             database.execute_batch("BEGIN IMMEDIATE")?;
             // The one who waits is gone only when the test is.
             let _ = taken.send(());
+            // The time for which the store is held up is what this is about.
             std::thread::sleep(held_for);
             let released = Instant::now();
             database.execute_batch("ROLLBACK")?;

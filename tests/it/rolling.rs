@@ -123,6 +123,7 @@ impl Replica {
         while tokio::net::TcpStream::connect(&self.address).await.is_err() {
             self.process.check_running()?;
             ensure!(begun.elapsed() < START_MAX, "{}", self.process.log_end());
+            // Another process tells nothing but whether it can be reached.
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         Ok(())
@@ -253,6 +254,7 @@ impl Load {
                 begun.elapsed() < START_MAX,
                 "calls are not answered any more"
             );
+            // Looks now and then, so that the callers have the cores.
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         Ok(())
@@ -355,6 +357,7 @@ async fn follow(channel: Channel, ctx: Ctx) -> anyhow::Result<(BTreeSet<String>,
                 // Nobody is there while the only process restarts.
                 let since = *failed_since.get_or_insert_with(Instant::now);
                 ensure!(since.elapsed() < PATIENCE, "{status}");
+                // As a follower does that knows that its server restarts.
                 tokio::time::sleep(Duration::from_millis(50)).await;
                 continue;
             }

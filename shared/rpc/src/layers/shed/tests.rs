@@ -1,3 +1,5 @@
+//! Who is let in, by what is in progress and whose it is.
+
 use std::time::Instant;
 
 use dossier_kernel::{Principal, Role};
