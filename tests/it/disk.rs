@@ -93,7 +93,7 @@ async fn full(suite: &Suite, shim: &Shim, book: &mut Book, dice: &mut Dice) -> a
         .context("reads while the disk is full")?;
     shim.clear(Fault::Full)?;
     book.repeat(&clients).await.context("space returned")?;
-    book.compare(&clients, book::NOW).await?;
+    book.compare_healed(&clients).await?;
     book.settle(&clients).await
 }
 
@@ -239,7 +239,7 @@ async fn crowded(
     book.repeat(clients)
         .await
         .context("connections are free again")?;
-    book.compare(clients, book::NOW).await
+    book.compare_healed(clients).await
 }
 
 async fn read_only_server(
@@ -259,7 +259,7 @@ async fn read_only_server(
         .context("reads while it is read-only")?;
     cluster.set("default_transaction_read_only = off")?;
     book.repeat(clients).await.context("writes again")?;
-    book.compare(clients, book::NOW).await
+    book.compare_healed(clients).await
 }
 
 /// Writes until every service has refused at last; sessions hear of a setting one after the other.

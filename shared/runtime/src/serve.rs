@@ -83,6 +83,9 @@ pub async fn serve(config: Config, recipes: Vec<Recipe>) -> Result<()> {
              anonymous_loopback = false to end that"
         );
     }
+    if dossier_db::failpoint::BUILT_IN {
+        tracing::warn!("this build can be told to fail (failpoints) and is for tests only");
+    }
     let mut running = start(config, recipes).await?;
     let admin = running.admin_addr().map(|addr| addr.to_string());
     tracing::info!(grpc = %running.addr(), admin, "serving");
