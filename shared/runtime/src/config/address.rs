@@ -38,7 +38,7 @@ impl<'a> Address<'a> {
             .filter(|(key, _)| *key == name)
             .map(|(_, value)| value)
             // The last one counts, as it does for drivers.
-            .last()
+            .next_back()
     }
 
     /// Whether the way ends on this machine: loopback, or a socket file.
