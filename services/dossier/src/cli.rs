@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::command::{
-    access, apikey, audit, customer, health, import, keys, migrate, report, segment, serve, token,
+    access, apikey, audit, customer, health, import, keys, migrate, report, restored, segment, serve, token,
 };
 use crate::demo;
 use crate::failure::{Failure, Result};
@@ -42,6 +42,8 @@ enum Command {
     Demo(demo::Demo),
     /// Bring the databases to the current schema
     Migrate(migrate::Migrate),
+    /// Tell followers that the data was put back from a backup
+    Restored(restored::Restored),
     /// Ask whether a suite is serving
     Health(health::Health),
     /// Replace keys, and see which there are
@@ -105,6 +107,7 @@ fn execute(command: Command, output: &Output) -> Result<()> {
             Command::Serve(serve) => serve.run().await,
             Command::Demo(demo) => demo.run(output).await,
             Command::Migrate(migrate) => migrate.run(output).await,
+            Command::Restored(restored) => restored.run(output).await,
             Command::Health(health) => health.run(output).await,
             Command::Keys(keys) => keys.run(output).await,
             Command::Token(token) => token.run(output),

@@ -63,6 +63,19 @@ pub(crate) async fn migrate(config: &Config, recipe: Recipe) -> Result<u32> {
     applied
 }
 
+/// Begins another history of the service's feed.
+pub(crate) async fn renew_epoch(config: &Config, recipe: Recipe) -> Result<()> {
+    let db = open(config, recipe).await?;
+    let renewed = async {
+        db.check_migrated(&migrations(recipe)).await?;
+        let feed = Feed::open(db.clone(), dossier_feed::Options::default());
+        feed.renew_epoch().await
+    };
+    let renewed = renewed.await;
+    db.close().await;
+    renewed
+}
+
 /// A service's log; nobody keeps it yet.
 pub(crate) fn audit(config: &Config, recipe: Recipe, db: Db, keys: &Keys) -> Audit {
     let options = dossier_audit::Options {

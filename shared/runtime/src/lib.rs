@@ -28,7 +28,7 @@ pub use jobs::JobHealth;
 pub use recipe::{Deps, Job, Peers, Recipe, Service};
 pub use serve::{Telemetry, explain, main, serve, telemetry};
 pub use signals::stop_signal;
-pub use start::{Running, migrate, start};
+pub use start::{Running, migrate, restored, start};
 
 /// For recipes of services that need no key themselves.
 pub use dossier_vault::Registry;

@@ -149,6 +149,7 @@ pub async fn start(config: Config, recipes: Vec<Recipe>) -> Result<Running> {
             services,
             jobs: Box::new(jobs.health()),
             databases: databases.clone(),
+            audits: audits.clone(),
         };
         tokio::spawn(admin::serve(admin, listener, tls, stop))
     });
@@ -186,6 +187,20 @@ pub async fn migrate(config: &Config, recipes: Vec<Recipe>) -> Result<Vec<(&'sta
     let _locks = lock(config, &recipes)?;
     for recipe in recipes {
         done.push((recipe.name, ground::migrate(config, recipe).await?));
+    }
+    Ok(done)
+}
+
+/// Begins another history of the feeds of the services that the configuration asks for: their data
+/// is a restored copy, and whoever followed what came after the copy must notice. Says whose.
+pub async fn restored(config: &Config, recipes: Vec<Recipe>) -> Result<Vec<&'static str>> {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let recipes = select(config, recipes)?;
+    let _locks = lock(config, &recipes)?;
+    let mut done = Vec::new();
+    for recipe in recipes {
+        ground::renew_epoch(config, recipe).await?;
+        done.push(recipe.name);
     }
     Ok(done)
 }

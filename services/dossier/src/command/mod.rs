@@ -9,6 +9,7 @@ pub(crate) mod import;
 pub(crate) mod keys;
 pub(crate) mod migrate;
 pub(crate) mod report;
+pub(crate) mod restored;
 pub(crate) mod segment;
 pub(crate) mod serve;
 pub(crate) mod token;

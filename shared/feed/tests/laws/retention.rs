@@ -1,13 +1,14 @@
 //! Compaction and other histories.
 
 use dossier_db::Change;
+use dossier_db::testing::TestDb;
 use dossier_feed::{Cursor, Feed, Item};
 use dossier_kernel::{Error, Reason, Timestamp};
 use futures::StreamExt;
 use sea_orm::{ConnectionTrait, Statement};
 use uuid::Uuid;
 
-use crate::world::{World, bodies, ctx, publish, shop};
+use crate::world::{QUICK, World, bodies, ctx, migrations, publish, shop};
 
 async fn publish_at(world: &World, second: i64) {
     let change = Change {
@@ -146,6 +147,50 @@ async fn another_history_is_noticed_by_cursors_and_by_streams_that_run() {
         assert_eq!(world.read_all(shop("a"), None).await.len(), 2);
         world.test.discard().await;
     }
+}
+
+/// As one run of a process: opens, writes and closes. Gives where the feed stood at the end.
+async fn write_three(test: &TestDb) -> Cursor {
+    let db = test.reopen().await;
+    for _ in 0..3 {
+        let changes = vec![(Uuid::now_v7(), "x".into())];
+        publish(&db, "a", changes).await.expect("publishes");
+    }
+    let head = Feed::open(db.clone(), QUICK).head().await.expect("reads");
+    db.close().await;
+    head
+}
+
+/// As an operator does who puts last night's file back, with and without saying so.
+#[tokio::test]
+async fn an_older_file_copied_back_is_noticed() {
+    let mut test = TestDb::sqlite(migrations, dossier_feed::append).await;
+    let file = test.path().expect("a file");
+    let backup = file.with_extension("backup");
+    test.db.close().await;
+    let old = write_three(&test).await;
+    std::fs::copy(&file, &backup).expect("copies");
+    let new = write_three(&test).await;
+    std::fs::copy(&backup, &file).expect("copies back");
+
+    test.db = test.reopen().await;
+    let world = World::of(test);
+    // The lost events show by themselves until as many others were written.
+    assert_eq!(
+        first_error(&world, new.clone()).await.reason(),
+        Reason::EpochChanged
+    );
+    world.feed.renew_epoch().await.expect("renews");
+    for _ in 0..5 {
+        publish_at(&world, 1).await;
+    }
+    for lost in [old, new] {
+        assert_eq!(
+            first_error(&world, lost).await.reason(),
+            Reason::EpochChanged
+        );
+    }
+    world.test.discard().await;
 }
 
 /// A copy restored from before the cursor has not minted an epoch yet: still no silent gap.

@@ -46,7 +46,7 @@ impl World {
         ))
     }
 
-    fn of(test: TestDb) -> Self {
+    pub fn of(test: TestDb) -> Self {
         let feed = Feed::open(test.db.clone(), QUICK);
         Self { test, feed }
     }
