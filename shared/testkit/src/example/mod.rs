@@ -29,6 +29,7 @@ use tokio::sync::OnceCell;
 
 use crate::caller::{Answer, Caller};
 use crate::contract::Rpc;
+use crate::dice::Dice;
 
 /// A request that succeeds.
 #[derive(Clone)]
@@ -89,7 +90,8 @@ impl Scene {
         Self(Arc::new(Inner {
             caller,
             marker: marker.to_owned(),
-            made: AtomicU64::new(0),
+            // So that several scenes of one tenant make different things.
+            made: AtomicU64::new(Dice::random().within(0..9_000_000)),
             attributes: OnceCell::new(),
         }))
     }
