@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -121,6 +122,7 @@ struct Inner {
     /// Wakes the keeper before its time.
     full: Notify,
     stop: CancellationToken,
+    failing: AtomicBool,
     keeper: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -134,6 +136,7 @@ impl Audit {
             options,
             full: Notify::new(),
             stop: CancellationToken::new(),
+            failing: AtomicBool::new(false),
             keeper: Mutex::new(None),
         }))
     }
@@ -170,6 +173,12 @@ impl Audit {
             self.0.full.notify_one();
         }
         Ok(())
+    }
+
+    /// Whether the keeper's last turn failed: the log cannot be written, or is not signed because
+    /// somebody changed it.
+    pub fn is_failing(&self) -> bool {
+        self.0.failing.load(Ordering::Relaxed)
     }
 
     /// For reading the log.
@@ -314,6 +323,8 @@ impl Keeper {
         let sequenced = self.audit.sequence(&mut self.export).await;
         self.sequencing
             .tell("the audit log is not signed", sequenced);
+        let failing = self.flushing.0 || self.sequencing.0;
+        self.audit.0.failing.store(failing, Ordering::Relaxed);
     }
 }
 

@@ -11,6 +11,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::serve::Listener;
+use dossier_audit::Audit;
 use dossier_db::Db;
 use dossier_rpc::{Health, Tls, TlsConnection, TlsListener};
 use dossier_telemetry::Metrics;
@@ -26,6 +27,8 @@ pub(crate) struct Admin {
     pub jobs: Box<dyn Fn() -> Vec<JobHealth> + Send + Sync>,
     /// By service, in the order of `services`.
     pub databases: Vec<Db>,
+    /// The same.
+    pub audits: Vec<Audit>,
 }
 
 impl Admin {
@@ -33,6 +36,14 @@ impl Admin {
     fn read_only(&self) -> Vec<&'static str> {
         let both = self.services.iter().zip(&self.databases);
         both.filter(|(_, db)| db.is_read_only())
+            .map(|(service, _)| *service)
+            .collect()
+    }
+
+    /// Services whose audit log cannot be written or signed right now.
+    fn unaudited(&self) -> Vec<&'static str> {
+        let both = self.services.iter().zip(&self.audits);
+        both.filter(|(_, audit)| audit.is_failing())
             .map(|(service, _)| *service)
             .collect()
     }
@@ -44,6 +55,12 @@ const READ_ONLY_HEAD: &str = "\
 # TYPE dossier_database_read_only gauge
 ";
 
+const AUDIT: &str = "dossier_audit_failing";
+const AUDIT_HEAD: &str = "\
+# HELP dossier_audit_failing 1 while the audit log cannot be written, or was changed and is not signed.
+# TYPE dossier_audit_failing gauge
+";
+
 /// What /readyz answers, with 200 when ready and 503 when not.
 #[derive(Serialize)]
 struct Readiness {
@@ -51,6 +68,8 @@ struct Readiness {
     services: Vec<&'static str>,
     /// Services whose disk failed: they answer reads and must be restarted.
     read_only: Vec<&'static str>,
+    /// Services whose audit log cannot be written, or was changed by somebody and is not signed.
+    audit_failing: Vec<&'static str>,
     /// Background work that is failing right now; the services answer nevertheless.
     failing_jobs: Vec<JobHealth>,
 }
@@ -111,6 +130,12 @@ async fn metrics(State(admin): State<Arc<Admin>>) -> Response {
         let value = u8::from(read_only.contains(service));
         text += &format!("{READ_ONLY}{{service=\"{service}\"}} {value}\n");
     }
+    text += AUDIT_HEAD;
+    let unaudited = admin.unaudited();
+    for service in &admin.services {
+        let value = u8::from(unaudited.contains(service));
+        text += &format!("{AUDIT}{{service=\"{service}\"}} {value}\n");
+    }
     ([(header::CONTENT_TYPE, Metrics::CONTENT_TYPE)], text).into_response()
 }
 
@@ -121,6 +146,7 @@ async fn readiness(State(admin): State<Arc<Admin>>) -> Response {
         ready,
         services: admin.services.clone(),
         read_only: admin.read_only(),
+        audit_failing: admin.unaudited(),
         failing_jobs: (admin.jobs)().into_iter().filter(failing).collect(),
     };
     let status = if ready {

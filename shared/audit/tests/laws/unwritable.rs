@@ -104,12 +104,15 @@ async fn reads_stop_about_a_second_after_the_log_does_and_heal_by_themselves() {
         let begun = std::time::Instant::now();
         eventually(|| async { !read().await }, "DIRECT reads stop").await;
         let after = begun.elapsed();
+        assert!(world.audit.is_failing(), "operators see it");
         assert!(
             after > Duration::from_millis(900),
             "stopped after {after:?}"
         );
         world.execute(heals).await.expect("heals");
         eventually(read, "DIRECT reads go on").await;
+        let healed = || async { !world.audit.is_failing() };
+        eventually(healed, "operators see that it is over").await;
         world.audit.close().await;
         assert_eq!(world.verify().await.findings, []);
         world.test.discard().await;
