@@ -82,7 +82,8 @@ impl App {
     }
 
     async fn check_customer(&self, ctx: &Ctx, customer: CustomerId) -> Result<()> {
-        let known = customers::get(&self.0.db.reader_of(&ctx.tenant), &ctx.tenant, customer).await?;
+        let known =
+            customers::get(&self.0.db.reader_of(&ctx.tenant), &ctx.tenant, customer).await?;
         match known.map(|known| known.standing) {
             Some(Standing::Live | Standing::Deleted) => Ok(()),
             Some(Standing::Unknown | Standing::Purged) | None => {

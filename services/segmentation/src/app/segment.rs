@@ -116,7 +116,8 @@ impl App {
     pub async fn get_segment(&self, ctx: &Ctx, id: SegmentId) -> Result<Shown> {
         let row = segments::get(&self.0.db.reader_of(&ctx.tenant), &ctx.tenant, id).await?;
         let row = row.ok_or(Error::NoSegment(id))?;
-        let members = memberships::counts(&self.0.db.reader_of(&ctx.tenant), &ctx.tenant, &[id]).await?;
+        let members =
+            memberships::counts(&self.0.db.reader_of(&ctx.tenant), &ctx.tenant, &[id]).await?;
         show(row, &members)
     }
 
@@ -227,7 +228,11 @@ impl App {
             }
         };
         let rule = self.read_rule(ctx, rule).await?;
-        let (conn, tenant, at) = (&self.0.db.reader_of(&ctx.tenant), &ctx.tenant, self.0.clock.now());
+        let (conn, tenant, at) = (
+            &self.0.db.reader_of(&ctx.tenant),
+            &ctx.tenant,
+            self.0.clock.now(),
+        );
         let currency = schemes::get(conn, tenant).await?.currency();
         let mut preview = Preview {
             member_count: 0,

@@ -24,7 +24,8 @@ impl App {
             if across::is_rereading(&self.0.db.reader_of(&TenantId::all())).await? {
                 return Ok(());
             }
-            let unfinished = across::unfinished_segments(&self.0.db.reader_of(&TenantId::all())).await?;
+            let unfinished =
+                across::unfinished_segments(&self.0.db.reader_of(&TenantId::all())).await?;
             if unfinished.is_empty() {
                 return Ok(());
             }

@@ -18,7 +18,8 @@ impl App {
         let mut swept = 0;
         loop {
             let now = self.0.clock.now();
-            let due = across::due(&self.0.db.reader_of(&TenantId::all()), now, CUSTOMERS_MAX).await?;
+            let due =
+                across::due(&self.0.db.reader_of(&TenantId::all()), now, CUSTOMERS_MAX).await?;
             let count: usize = due.values().map(BTreeSet::len).sum();
             if count == 0 || across::is_rereading(&self.0.db.reader_of(&TenantId::all())).await? {
                 return Ok(swept);

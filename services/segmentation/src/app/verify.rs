@@ -118,7 +118,11 @@ struct Comparison<'a> {
 
 impl Comparison<'_> {
     async fn compare(&mut self, page: &BTreeMap<CustomerId, Known>) -> Result<()> {
-        let (conn, tenant, at) = (&self.app.0.db.reader_of(self.tenant), self.tenant, self.app.0.clock.now());
+        let (conn, tenant, at) = (
+            &self.app.0.db.reader_of(self.tenant),
+            self.tenant,
+            self.app.0.clock.now(),
+        );
         let needs = Needs {
             totals: true,
             window: None,

@@ -193,7 +193,10 @@ async fn purchases_of_one_instant_are_read_in_one_order() {
             .for_each(|news| history.learn(news.what.clone()));
         told.rotate_left(17);
         world.tell(told).await;
-        let (conn, tenant) = (&world.test.db.reader_of(&world.ctx.tenant), &world.ctx.tenant);
+        let (conn, tenant) = (
+            &world.test.db.reader_of(&world.ctx.tenant),
+            &world.ctx.tenant,
+        );
         let stored = purchases::since(conn, tenant, &[customer].into(), None).await;
         assert_eq!(
             stored.expect("reads")[&customer],

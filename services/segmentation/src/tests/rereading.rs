@@ -44,7 +44,9 @@ async fn feed(world: &World, consumer: &Consumer, news: Vec<News>) {
 }
 
 async fn is_rereading(db: &Db) -> bool {
-    across::is_rereading(&db.reader_of(&TenantId::all())).await.expect("reads")
+    across::is_rereading(&db.reader_of(&TenantId::all()))
+        .await
+        .expect("reads")
 }
 
 #[tokio::test]
