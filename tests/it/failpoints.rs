@@ -77,6 +77,7 @@ async fn notices(bug: &str) -> anyhow::Result<String> {
     suite.start_again().await?;
     let mut book = Book::open(&suite.clients()?, &mut dice, None).await?;
     let clients = suite.clients()?;
+    // The time is how much is written.
     let enough = tokio::time::sleep(Duration::from_secs(1));
     let noticed = match book.write(&clients, enough).await {
         Err(noticed) => Err(noticed),

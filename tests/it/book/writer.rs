@@ -52,6 +52,7 @@ impl Writer {
             if self.ask(clients).await? {
                 acknowledged += 1;
             } else {
+                // A suite that is down would be asked thousands of times.
                 tokio::time::sleep(PAUSE).await;
             }
         }
@@ -65,6 +66,7 @@ impl Writer {
                 self.troubles.clear();
                 return Ok(());
             }
+            // As above.
             tokio::time::sleep(PAUSE).await;
         }
         bail!(

@@ -45,10 +45,9 @@ async fn a_lost_and_a_doubled_event_are_noticed() -> anyhow::Result<()> {
     let mut ingest = Ingest::open(rig.suite.clients()?, &mut dice).await?;
     while ingest.acknowledged.is_empty() {
         let queue = ingest.queue(0, &mut dice);
-        let kill_after = Duration::from_millis(300);
-        ingest
-            .write(&rig.suite.clients()?, queue, tokio::time::sleep(kill_after))
-            .await?;
+        // The time is how much is written.
+        let enough = tokio::time::sleep(Duration::from_millis(300));
+        ingest.write(&rig.suite.clients()?, queue, enough).await?;
     }
     ingest.compare(&rig.suite.clients()?, 0).await?;
 
