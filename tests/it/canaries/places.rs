@@ -49,6 +49,7 @@ impl Places {
             ("HOME", path("home")),
             ("DOSSIER_OTLP_ENDPOINT", collector.url.clone()),
             ("DOSSIER_ADMIN_LISTEN", "127.0.0.1:0".to_owned()),
+            ("DOSSIER_AUDIT_SINK_DIR", path("audit")),
         ];
         let environment = environment.map(|(name, value)| (name.to_owned(), value));
         suite.set_environment(environment.to_vec());

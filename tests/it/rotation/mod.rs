@@ -70,6 +70,7 @@ async fn run(backend: Backend, soak: &mut Soak) -> anyhow::Result<()> {
             let killed = AtomicBool::new(false);
             let load = people.live(&suite, &killed);
             let kill = async {
+                // The kill comes at a moment of its own, whatever the suite is doing.
                 tokio::time::sleep(kill_after).await;
                 killed.store(true, Ordering::SeqCst);
             };
