@@ -11,6 +11,8 @@ use super::keys::{Keys, now};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flaw {
+    /// The control: what it believes is not for a flaw to explain.
+    None,
     /// Believes tokens for somebody else.
     IgnoresAudience,
     IgnoresIssuer,
@@ -31,6 +33,7 @@ pub enum Flaw {
 }
 
 pub const FLAWS: &[Flaw] = &[
+    Flaw::None,
     Flaw::IgnoresAudience,
     Flaw::IgnoresIssuer,
     Flaw::IgnoresExpiry,
@@ -97,9 +100,15 @@ fn read(flaw: Flaw, keys: &Keys, token: &str) -> Option<()> {
         Value::Null => Some(absent),
         value => value.as_i64(),
     };
-    must(flaw == Flaw::IgnoresExpiry || at("exp", 0).is_some_and(|exp| exp > now()))?;
+    let in_time = |exp: i64| (now() + 1..253_402_300_800).contains(&exp);
+    must(flaw == Flaw::IgnoresExpiry || at("exp", 0).is_some_and(in_time))?;
     let begun = |name: &str| at(name, 0).is_some_and(|at| (0..=now() + 30).contains(&at));
     must(flaw == Flaw::IgnoresNotBefore || (begun("nbf") && begun("iat")))?;
+    let expected = [
+        "iss", "aud", "sub", "exp", "nbf", "iat", "tenant", "kind", "roles",
+    ];
+    let mut names = claims.as_object()?.keys();
+    must(names.all(|name| expected.contains(&name.as_str())))?;
     let person = claims["kind"] == "person" && claims["roles"] == serde_json::json!(["viewer"]);
     must(person && claims["sub"] == "ada")
 }
