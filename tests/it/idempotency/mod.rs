@@ -84,31 +84,42 @@ async fn measure(suite: &Suite, mutations: &[Rpc]) -> anyhow::Result<Vec<Answere
         let reference = Key::fresh(&scene, rpc).await?;
         let key = Key::fresh(&scene, rpc).await?;
         let other = key.other(&scene).await?;
-        let before = settled(suite, &caller, store_of(rpc)).await?;
-        call(&caller, &reference.example).await?;
-        let once = settled(suite, &caller, store_of(rpc)).await?;
-        let expected = once.added_since(&before);
-        ensure!(!expected.is_empty(), "{} changed no row", rpc.name);
-        let answer = same_answers(&caller, &key).await?;
-        let after = settled(suite, &caller, store_of(rpc)).await?;
-        let added = after.added_since(&once);
-        ensure!(
-            added == expected,
-            "{}: {AT_ONCE} calls at once added {added:?}, one adds {expected:?}",
-            rpc.name
-        );
-        same_again(&caller, &key, &answer).await?;
-        refused_for_another_body(&caller, &key, &other).await?;
-        let last = settled(suite, &caller, store_of(rpc)).await?;
-        ensure!(
-            last == after,
-            "{}: repeats changed {:?}",
-            rpc.name,
-            last.changed_since(&after)
-        );
+        let answer = one_effect(suite, &caller, &reference, &key, &other).await?;
         answered.push(Answered { key, answer });
     }
     Ok(answered)
+}
+
+async fn one_effect(
+    suite: &Suite,
+    caller: &Caller,
+    reference: &Key,
+    key: &Key,
+    other: &Key,
+) -> anyhow::Result<Answer> {
+    let (name, store) = (key.name(), store_of(&key.example.rpc));
+    let before = settled(suite, caller, store).await?;
+    call(caller, &reference.example).await?;
+    let once = settled(suite, caller, store).await?;
+    let expected = once.added_since(&before);
+    ensure!(!expected.is_empty(), "{name} changed no row");
+    let answers = same_answers(caller, key).await;
+    let after = settled(suite, caller, store).await?;
+    let added = after.added_since(&once);
+    ensure!(
+        added == expected,
+        "{name}: {AT_ONCE} calls at once added {added:?}, one adds {expected:?}"
+    );
+    let answer = answers?;
+    same_again(caller, key, &answer).await?;
+    refused_for_another_body(caller, key, other).await?;
+    let last = settled(suite, caller, store).await?;
+    ensure!(
+        last == after,
+        "{name}: repeats changed {:?}",
+        last.changed_since(&after)
+    );
+    Ok(answer)
 }
 
 /// One key of each mutation, called fifty times at once.
@@ -289,6 +300,30 @@ async fn settle(caller: &Caller) -> anyhow::Result<()> {
     let wait = Rpc::named("dossier.segmentation.v1.ProgressService/AwaitProgress")?;
     let wait = Example::from_json(&wait, vec![serde_json::json!({"cursors": cursors})])?;
     caller.call(&wait).await?;
+    Ok(())
+}
+
+/// Calls that nothing names stand for a service that forgets names.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_effect_that_happens_again_is_noticed() -> anyhow::Result<()> {
+    let suite = Suite::start(Backend::SqliteMemory).await?;
+    let scene = Scene::new(suite.caller()?, "Once");
+    let rpc = Rpc::named("dossier.feedback.v1.SurveyService/CreateSurvey")?;
+    call(scene.caller(), &scene.example(&rpc).await?).await?;
+    let unnamed = async || {
+        let (id, example) = (String::new(), scene.example(&rpc).await?);
+        Ok::<_, anyhow::Error>(Key { id, example })
+    };
+    let (reference, key, other) = (unnamed().await?, unnamed().await?, unnamed().await?);
+    let judged = one_effect(&suite, scene.caller(), &reference, &key, &other).await;
+    let Err(noticed) = judged else {
+        bail!("fifty effects pass for one");
+    };
+    println!("{noticed}");
+    ensure!(
+        noticed.to_string().contains("calls at once added"),
+        "{noticed}"
+    );
     Ok(())
 }
 
