@@ -223,6 +223,7 @@ async fn write(
             let name = response.interaction.context("an interaction")?.name;
             written.insert(name, batch);
         }
+        // A pace at which followers that are cut all the time keep up.
         tokio::time::sleep(Duration::from_micros(dice.within(0..4_000))).await;
     }
     Ok(written)

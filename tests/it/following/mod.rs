@@ -50,6 +50,7 @@ async fn run(backend: Backend) -> anyhow::Result<()> {
     let watching = tokio::spawn(watch(suite.clients()?, done.clone()));
     let life = Life::begin(suite.clients()?, soak.dice.roll());
     for _ in 0..soak.cycles {
+        // Each kill comes at another moment.
         tokio::time::sleep(Duration::from_millis(soak.dice.within(20..400))).await;
         suite.kill_one(SEGMENTATION)?;
         suite.start_one_again(SEGMENTATION).await?;
@@ -150,6 +151,7 @@ async fn watch(clients: Clients, done: Arc<AtomicBool>) -> anyhow::Result<Told> 
         };
         let opened = clients.segments.clone().watch_memberships(request).await;
         let Ok(opened) = opened else {
+            // It is dead right now and comes back.
             tokio::time::sleep(Duration::from_millis(20)).await;
             continue;
         };

@@ -61,6 +61,7 @@ async fn run(backend: Backend) -> anyhow::Result<()> {
 
     // Cut off in the middle of the snapshot; who is deleted then is in no later one.
     suite.start_one_again(SEGMENTATION).await?;
+    // The cut comes at another moment of the snapshot each time.
     tokio::time::sleep(Duration::from_millis(shop.dice.within(0..600))).await;
     suite.kill_one(SEGMENTATION)?;
     for _ in 0..100 {
@@ -215,6 +216,7 @@ async fn refused_in_time(watch: impl AsyncFn() -> Result<(), Status>) -> anyhow:
             }
         }
         ensure!(tokio::time::Instant::now() < until, "nothing was compacted");
+        // Compaction says nothing when it is done: its refusals are looked for.
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

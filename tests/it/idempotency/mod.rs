@@ -155,6 +155,7 @@ async fn over_a_crash(
         tokio::spawn(async move { caller.call(&example).await.ok() })
     });
     let calls: Vec<_> = calls.collect();
+    // Each kill comes at another moment.
     tokio::time::sleep(Duration::from_micros(dice.within(0..30_000))).await;
     suite.kill()?;
     let first = try_join_all(calls).await?;
@@ -232,6 +233,7 @@ async fn call(caller: &Caller, example: &Example) -> anyhow::Result<Answer> {
         match caller.call(example).await {
             Ok(answer) => return Ok(answer),
             Err(status) if is_passing(&status) && tokio::time::Instant::now() < until => {
+                // It said that it cannot right now.
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
             Err(status) => return Err(status).with_context(|| example.rpc.name.clone()),
@@ -264,6 +266,7 @@ async fn settled(suite: &Suite, caller: &Caller, part: &str) -> anyhow::Result<R
         if part != "segmentation" {
             return Ok(last);
         }
+        // Two looks at the same instant would agree about nothing.
         tokio::time::sleep(Duration::from_millis(150)).await;
         let now = Rows::read(suite, part)?;
         if now == last {

@@ -99,7 +99,7 @@ impl<K: Key> Committed<K> {
                 let moved = moved
                     .filter(|shard| cursor.seq(*shard) > last.map_or(0, |last| last.seq(*shard)));
                 // Reading shard after shard, the event's own is the last that moved.
-                let Some(shard) = moved.last() else {
+                let Some(shard) = moved.max() else {
                     let words = format!("{key:?} moved its cursor nowhere");
                     return Err(Violation::new(Law::Ordered, words));
                 };

@@ -94,6 +94,7 @@ async fn write(world: Arc<World>, dice: Arc<Dice>, enough: Arc<AtomicBool>) -> C
             Ok(positions) => committed.add(&positions, keys).expect("given once"),
             Err(error) => assert!(fail, "{error:?}"),
         }
+        // A pace at which followers that are cut all the time keep up.
         tokio::time::sleep(Duration::from_micros(dice.roll(3_000))).await;
     }
     committed

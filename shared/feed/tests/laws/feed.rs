@@ -205,6 +205,7 @@ async fn hold_a_transaction_open(world: &Arc<World>, long: bool) -> Held {
         held.slowest = held.slowest.max(published.elapsed());
         held.seen += 1;
         next += 2;
+        // The transaction must stay open for a while; probes fill it.
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     held.open = begun.elapsed();
