@@ -13,7 +13,7 @@ use crate::world::{Dice, World, body};
 
 /// Keys are numbers; those of tenant `a` are even.
 pub fn is_ours(key: &u64) -> bool {
-    key % 2 == 0
+    key.is_multiple_of(2)
 }
 
 pub struct Follower {
