@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::command::{
-    access, apikey, audit, customer, health, import, keys, migrate, report, restored, segment, serve, token,
+    access, apikey, audit, customer, health, import, keys, migrate, report, restored, segment,
+    serve, token,
 };
 use crate::demo;
 use crate::failure::{Failure, Result};

@@ -153,7 +153,9 @@ impl Strength {
     ];
 
     pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|strength| strength.as_str() == word)
+        Self::ALL
+            .into_iter()
+            .find(|strength| strength.as_str() == word)
     }
 
     pub const fn as_str(self) -> &'static str {

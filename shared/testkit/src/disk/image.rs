@@ -99,10 +99,8 @@ fn names(
         let happened = |path: &str| *at < count && (*at < last || synced(path));
         match entry {
             // The root is there, and so are the folders below it: they are made once, at the start.
-            Entry::Folder { path } if *at < count => {
-                if !path.is_empty() {
-                    names.insert(path.clone(), None);
-                }
+            Entry::Folder { path } if *at < count && !path.is_empty() => {
+                names.insert(path.clone(), None);
             }
             Entry::Name { path, file } if happened(path) => {
                 names.insert(path.clone(), Some(*file));
