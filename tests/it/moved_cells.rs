@@ -12,6 +12,9 @@ use uuid::Uuid;
 
 on_both_backends!(moved_cells_do_not_open);
 
+/// Whose cell, and which column.
+type Cell<'c> = (&'c str, &'c str);
+
 const MARKER: &str = "Kanarievogel";
 
 async fn moved_cells_do_not_open(suite: Suite) -> anyhow::Result<()> {
@@ -26,7 +29,7 @@ async fn moved_cells_do_not_open(suite: Suite) -> anyhow::Result<()> {
         anyhow::bail!("five people");
     };
     let stranger = person(&theirs).await?;
-    let moves: [((&str, &str), (&str, &str)); 4] = [
+    let moves: [(Cell<'_>, Cell<'_>); 4] = [
         ((another, "direct"), (whole, "direct")),
         ((column, "sensitive"), (column, "direct")),
         ((back, "direct"), (back, "sensitive")),

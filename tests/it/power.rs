@@ -8,7 +8,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, ensure};
 use dossier_testkit::disk::{Image, Recording, Shim};
 use dossier_testkit::{Backend, Dice, Plan, Shape, Soak, Suite};
 
@@ -52,7 +52,7 @@ async fn the_loss_that_synchronous_normal_allows_is_noticed() -> anyhow::Result<
         eprintln!("noticed: {words}");
         return Ok(());
     }
-    bail!("{CUTS} cuts and no loss, though nothing was synced")
+    anyhow::bail!("{CUTS} cuts and no loss, though nothing was synced")
 }
 
 async fn run(soak: &mut Soak) -> anyhow::Result<()> {

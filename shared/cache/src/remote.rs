@@ -1,6 +1,7 @@
 //! The cache that several processes share: Redis, kept at arm's length.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -23,13 +24,15 @@ const PROBE_INTERVAL: Duration = Duration::from_millis(500);
 /// Announcements that are remembered while Redis is away.
 const UNDELIVERED_MAX: usize = 10_000;
 
-/// An entry on the wire is its version in 20 digits, `+` for a value or `-` for a mark, the value.
-/// Digits compare as text, and Redis compares text of digits alike in every locale.
+/// An entry on the wire is its version in 20 digits, then `-` for a mark, or `+`, the run and the
+/// value. Digits compare as text, and Redis compares text of digits alike in every locale.
 const VERSION_DIGITS: usize = 20;
+const RUN_DIGITS: usize = 16;
 
-/// Names what Redis holds from one loss of everything to the next: gone with all marks when Redis
-/// is flushed or begins empty. A reader who missed before that may have read a row that was changed
-/// before it, and no mark is left to refuse it; so a value is put only in the run of its miss.
+/// Names the run: as long as it lasts, every announcement has reached Redis or waits in a process
+/// that lives. It ends when Redis loses its marks (flushed, or empty after a start: the key is gone
+/// with them), and when a process starts, since the one before may have been killed between a commit
+/// and its announcement. A value counts only in its run, and is put only in the run of its miss.
 const RUN: &str = "dossier:run";
 
 const SET_UNLESS_NEWER: &str = r"
@@ -43,7 +46,7 @@ const BEGIN_RUN: &str = r"
 redis.call('SET', KEYS[1], ARGV[1], 'NX')
 return redis.call('GET', KEYS[1])";
 
-/// The name of a run.
+/// The name of a run, of [`RUN_DIGITS`].
 pub(crate) type Run = Vec<u8>;
 /// What is true in every run: a mark.
 const ALWAYS: &[u8] = &[];
@@ -57,6 +60,8 @@ struct Inner {
     set_unless_newer: Script,
     begin_run: Script,
     breaker: Breaker,
+    /// Whether the run of this process has begun.
+    begun: AtomicBool,
     /// Marks that Redis has not taken: by key, the newest version. While there are any the breaker
     /// stays open, so that this process reads nothing it knows to be stale.
     undelivered: Mutex<HashMap<Key, i64>>,
@@ -91,6 +96,7 @@ impl Remote {
             set_unless_newer: Script::new(SET_UNLESS_NEWER),
             begin_run: Script::new(BEGIN_RUN),
             breaker: Breaker::new(),
+            begun: AtomicBool::new(false),
             undelivered: Mutex::default(),
         });
         inner.breaker.open();
@@ -110,14 +116,15 @@ impl Remote {
         let found: Option<(Option<Vec<u8>>, Option<Run>)> =
             inner.ask(command.query_async(&mut connection)).await;
         let (bytes, run) = found.ok_or(None)?;
+        let Some(run) = run else {
+            return Err(inner.ask(inner.begin_run()).await);
+        };
         let mut bytes = Bytes::from(bytes.unwrap_or_default());
-        if bytes.get(VERSION_DIGITS) == Some(&b'+') {
-            return Ok(bytes.split_off(VERSION_DIGITS + 1));
+        let head = bytes.get(VERSION_DIGITS..VERSION_DIGITS + 1 + RUN_DIGITS);
+        match head.and_then(|head| head.strip_prefix(b"+")) {
+            Some(of) if of == run => Ok(bytes.split_off(VERSION_DIGITS + 1 + RUN_DIGITS)),
+            _ => Err(Some(run)),
         }
-        Err(match run {
-            Some(run) => Some(run),
-            None => inner.ask(inner.begin_run()).await,
-        })
     }
 
     /// Keeps a value unless a newer entry is known or the run is over. Lost when Redis is away.
@@ -148,6 +155,17 @@ impl Remote {
     }
 }
 
+#[cfg(test)]
+impl Remote {
+    pub fn forget_own_run(&self) {
+        self.0.begun.store(false, Ordering::Release);
+    }
+
+    pub async fn heal(&self) -> bool {
+        self.0.heal().await
+    }
+}
+
 impl Inner {
     /// Runs a command unless the breaker is open; every failure is `None`.
     async fn ask<T>(
@@ -171,22 +189,38 @@ impl Inner {
         }
     }
 
+    /// The run, begun where there is none.
     async fn begin_run(&self) -> Result<Run, RedisError> {
         let mut connection = self.connection.clone();
-        let random = getrandom::u64().unwrap_or_default();
         let mut begin = self.begin_run.key(RUN);
-        begin.arg(format!("{random:016x}"));
+        begin.arg(new_run());
         begin.invoke_async(&mut connection).await
+    }
+
+    /// Ends the run that was, once in the life of this process.
+    async fn begin_own_run(&self) -> Result<(), RedisError> {
+        if self.begun.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let mut connection = self.connection.clone();
+        let mut set = redis::cmd("SET");
+        set.arg(RUN).arg(new_run());
+        set.query_async::<()>(&mut connection).await?;
+        self.begun.store(true, Ordering::Release);
+        Ok(())
     }
 
     async fn set(&self, key: &Key, entry: Entry, run: &[u8]) -> Result<bool, RedisError> {
         let mut connection = self.connection.clone();
-        let (sign, value) = match entry.value {
-            Some(value) => ('+', value),
-            None => ('-', Bytes::new()),
-        };
-        let mut wire = format!("{:020}{sign}", entry.version).into_bytes();
-        wire.extend_from_slice(&value);
+        let mut wire = format!("{:020}", entry.version).into_bytes();
+        match entry.value {
+            Some(value) => {
+                wire.push(b'+');
+                wire.extend_from_slice(run);
+                wire.extend_from_slice(&value);
+            }
+            None => wire.push(b'-'),
+        }
         let ttl_ms = u64::try_from(entry.ttl.as_millis())
             .unwrap_or(u64::MAX)
             .max(1);
@@ -215,7 +249,12 @@ impl Inner {
     /// Delivers what Redis has missed and closes the breaker; `false` when Redis is still away.
     async fn heal(&self) -> bool {
         let mut connection = self.connection.clone();
-        let ping = async { redis::cmd("PING").query_async::<()>(&mut connection).await };
+        let ping = async {
+            redis::cmd("PING")
+                .query_async::<()>(&mut connection)
+                .await?;
+            self.begin_own_run().await
+        };
         if !matches!(
             tokio::time::timeout(CONNECT_TIMEOUT, ping).await,
             Ok(Ok(()))
@@ -263,6 +302,11 @@ impl Inner {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn new_run() -> String {
+    let random = getrandom::u64().unwrap_or_default();
+    format!("{random:0width$x}", width = RUN_DIGITS)
 }
 
 /// Tries until Redis answers again, or nobody has the cache any more.

@@ -1,6 +1,6 @@
 //! The laws of the cache, on every backend there is.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use dossier_kernel::{Error, TenantId};
 use proptest::prelude::*;
@@ -24,9 +24,16 @@ async fn backends() -> Vec<Cache> {
             "DOSSIER_TEST_REDIS_URL names a Redis for tests; `cargo xtask test` starts one, \
              DOSSIER_TEST_BACKENDS=sqlite goes without",
         );
-        all.push(patient(&url).await);
+        all.push(patient(&format!("{url}/{}", own_database())).await);
     }
     all
+}
+
+/// A database of Redis where no other test begins a run: tests run side by side, in one process or in
+/// many.
+fn own_database() -> u32 {
+    static TESTS: AtomicU32 = AtomicU32::new(0);
+    (std::process::id() + TESTS.fetch_add(1, Ordering::SeqCst)) % 60 + 1
 }
 
 /// Redis without the haste: on a busy machine 20 ms are no proof that it is away.
@@ -381,4 +388,23 @@ proptest! {
             Ok(())
         })?;
     }
+}
+
+#[tokio::test]
+async fn a_process_that_starts_trusts_nothing_that_another_left_behind() {
+    let Some(before) = backends().await.into_iter().nth(1) else {
+        return;
+    };
+    let Backend::Redis(remote) = &before.0.backend else {
+        panic!("the second is Redis");
+    };
+    let key = fresh_key();
+    put(&before, &key, 1, b"one", TTL).await;
+    assert_eq!(text(found(&before, &key).await).as_deref(), Some("one"));
+
+    remote.forget_own_run();
+    assert!(remote.heal().await, "as the next process does");
+    assert_eq!(found(&before, &key).await, None, "it may be stale");
+    put(&before, &key, 2, b"two", TTL).await;
+    assert_eq!(text(found(&before, &key).await).as_deref(), Some("two"));
 }

@@ -220,7 +220,6 @@ macro_rules! listing {
         async fn $name(clients: &Clients) -> anyhow::Result<Vec<String>> {
             let mut names = Vec::new();
             let mut request = $request;
-            request.page_size = 1_000;
             loop {
                 let page = clients
                     .$client
@@ -241,19 +240,28 @@ macro_rules! listing {
 listing!(
     list_customers,
     customers.list_customers,
-    profile::ListCustomersRequest::default(),
+    profile::ListCustomersRequest {
+        page_size: 1_000,
+        ..Default::default()
+    },
     customers
 );
 listing!(
     list_cases,
     cases.list_cases,
-    feedback::ListCasesRequest::default(),
+    feedback::ListCasesRequest {
+        page_size: 1_000,
+        ..Default::default()
+    },
     cases
 );
 listing!(
     list_surveys,
     surveys.list_surveys,
-    feedback::ListSurveysRequest::default(),
+    feedback::ListSurveysRequest {
+        page_size: 1_000,
+        ..Default::default()
+    },
     surveys
 );
 listing!(
@@ -261,6 +269,7 @@ listing!(
     interactions.list_interactions,
     interaction::ListInteractionsRequest {
         filter: "source = \"book\"".to_owned(),
+        page_size: 1_000,
         ..Default::default()
     },
     interactions

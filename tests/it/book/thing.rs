@@ -259,10 +259,7 @@ impl Thing {
         let name = self.name.clone();
         let state = match self.kind {
             Kind::Customer => {
-                let request = profile::GetCustomerRequest {
-                    name,
-                    ..Default::default()
-                };
+                let request = profile::GetCustomerRequest { name };
                 there(clients.customers.get_customer(request).await)?
                     .map(|found| self.state_of(&found.display_name))
             }

@@ -11,6 +11,10 @@ use super::Told;
 use crate::domain::News;
 
 /// What a message of a watch stream says.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every message is a change, and each is moved once"
+)]
 pub enum Said {
     /// `None` where the change is of no interest here.
     Change(Option<News>),

@@ -75,7 +75,7 @@ async fn a_mutation_leaves_its_event_also_when_it_touches_nothing() {
         assert_eq!(full.resource_count, 30);
         assert_eq!(full.resources.len(), AuditEvent::RESOURCES_MAX);
         assert_eq!(full.fields, ["word", "rank"]);
-        assert_eq!(full.request_ids, [ctx.request_id.clone()]);
+        assert_eq!(full.request_ids, std::slice::from_ref(&ctx.request_id));
         test.discard().await;
     }
 }
