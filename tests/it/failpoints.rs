@@ -143,8 +143,12 @@ async fn cycle_once(
             let passed = passed(suite, place, before);
             book.write(&clients, passed).await?.0?;
         }
-        // A start writes too, and may end at the place: a moment like any other.
-        Err(error) => ensure!(suite.check_running().is_err(), "{error:#}"),
+        // A start writes too, and may end at the place: a moment like any other. One that ends for
+        // another reason is a failure.
+        Err(error) => ensure!(
+            format!("{error:#}").contains("SIGABRT") || panicked_at(suite, place, before)?,
+            "{error:#}"
+        ),
     }
     // A process that aborted is gone already.
     let _ = suite.kill();
@@ -163,7 +167,7 @@ async fn passed(suite: &mut Suite, place: &str, before: usize) -> anyhow::Result
         if suite.check_running().is_err() {
             return Ok(());
         }
-        if suite.log()?[before..].contains(&format!("failpoint {place} panic")) {
+        if panicked_at(suite, place, before)? {
             // The process goes on, and what it acknowledges now counts too.
             tokio::time::sleep(AFTERMATH).await;
             return Ok(());
@@ -172,6 +176,10 @@ async fn passed(suite: &mut Suite, place: &str, before: usize) -> anyhow::Result
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     bail!("{place} was not passed: was the program built with `--features dossier/failpoints`?")
+}
+
+fn panicked_at(suite: &Suite, place: &str, before: usize) -> anyhow::Result<bool> {
+    Ok(suite.log()?[before..].contains(&format!("failpoint {place} panic")))
 }
 
 async fn compare(book: &mut Book, clients: &Clients) -> anyhow::Result<()> {
