@@ -13,12 +13,13 @@ use serde::de::DeserializeOwned;
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
 
-use crate::idempotency::{self, Claim};
-use crate::job::{Job, Work};
+use crate::idempotency::{self, Claim, Kept};
+use crate::job::{Job, Reply, Work};
+use crate::new_rows::Expected;
 use crate::writer::{Queue, Writer};
 use crate::{
-    Backend, BeforeCommit, Committed, Once, Options, Reader, Tx, Wall, migrate, postgres, sqlite,
-    wall,
+    Backend, BeforeCommit, Committed, NewRows, Once, Options, Reader, Tx, Wall, migrate, postgres,
+    sqlite, wall,
 };
 
 /// How often outcomes of old requests are deleted.
@@ -142,27 +143,7 @@ impl Db {
         F: for<'t> FnOnce(&'t Tx) -> BoxFuture<'t, Result<T>> + Send + 'static,
         T: Send + 'static,
     {
-        ctx.check_deadline()?;
-        let (job, answer) = Work::new(ctx, work);
-        match &self.0.writing {
-            Writing::Sqlite { queue, .. } => {
-                let sent = queue.send(Box::new(job) as Box<dyn Job>);
-                within(ctx, sent).await?.map_err(|_| self.unanswered())?;
-            }
-            Writing::Postgres { before_commit } => {
-                let pool = self.0.reader.clone();
-                let committed = self.0.committed.clone();
-                // In a task of its own: a caller that goes away cannot cut it in half.
-                tokio::spawn(postgres::run(
-                    pool,
-                    *before_commit,
-                    committed,
-                    ctx.tenant.clone(),
-                    Box::new(job),
-                ));
-            }
-        }
-        answer.await.map_err(|_| self.unanswered())?
+        self.insert(ctx, None, work).await
     }
 
     /// As [`Db::write`], but at most once per tenant and `request_id`, for at least 7 days: a call
@@ -179,12 +160,53 @@ impl Db {
         F: for<'t> FnOnce(&'t Tx) -> BoxFuture<'t, Result<T>> + Send + 'static,
         T: Serialize + DeserializeOwned + Send + 'static,
     {
-        let Some(once) = once else {
-            return self.write(ctx, work).await;
+        self.insert_once(ctx, once, None, work).await
+    }
+
+    /// As [`Db::write`], for `work` that may be expected to only insert rows, all of them new, and
+    /// to come to a value. On SQLite the rows of all that wait are then inserted together, with a
+    /// few statements. `work` is run, alone, where something stands against that, and on
+    /// PostgreSQL.
+    pub async fn insert<T, F>(
+        &self,
+        ctx: &Ctx,
+        expected: Option<(NewRows, T)>,
+        work: F,
+    ) -> Result<Committed<T>>
+    where
+        F: for<'t> FnOnce(&'t Tx) -> BoxFuture<'t, Result<T>> + Send + 'static,
+        T: Send + 'static,
+    {
+        let expected = expected.map(|(rows, value)| (Expected { rows, kept: None }, value));
+        let (job, answer) = Work::new(ctx, work);
+        self.hand_in(ctx, Box::new(job.expecting(expected)), answer)
+            .await
+    }
+
+    /// As [`Db::insert`], at most once per tenant and `request_id`, like [`Db::write_once`].
+    pub async fn insert_once<T, F>(
+        &self,
+        ctx: &Ctx,
+        once: Option<Once>,
+        expected: Option<(NewRows, T)>,
+        work: F,
+    ) -> Result<Committed<T>>
+    where
+        F: for<'t> FnOnce(&'t Tx) -> BoxFuture<'t, Result<T>> + Send + 'static,
+        T: Serialize + DeserializeOwned + Send + 'static,
+    {
+        let expected = match expected {
+            None => None,
+            Some((rows, value)) => {
+                let kept = once.as_ref().map(|once| kept(ctx, once, &value));
+                let kept = kept.transpose()?;
+                Some((Expected { rows, kept }, (value, false)))
+            }
         };
         let tenant = ctx.tenant.clone();
+        let (job, answer) = Work::new(ctx, move |tx| Box::pin(run_once(tx, tenant, once, work)));
         let done = self
-            .write(ctx, move |tx| Box::pin(run_once(tx, tenant, once, work)))
+            .hand_in(ctx, Box::new(job.expecting(expected)), answer)
             .await?;
         let (value, replayed) = done.value;
         Ok(Committed {
@@ -192,6 +214,34 @@ impl Db {
             positions: done.positions,
             replayed,
         })
+    }
+
+    async fn hand_in<T>(
+        &self,
+        ctx: &Ctx,
+        job: Box<dyn Job>,
+        answer: Reply<T>,
+    ) -> Result<Committed<T>> {
+        ctx.check_deadline()?;
+        match &self.0.writing {
+            Writing::Sqlite { queue, .. } => {
+                let sent = queue.send(job);
+                within(ctx, sent).await?.map_err(|_| self.unanswered())?;
+            }
+            Writing::Postgres { before_commit } => {
+                let pool = self.0.reader.clone();
+                let committed = self.0.committed.clone();
+                // In a task of its own: a caller that goes away cannot cut it in half.
+                tokio::spawn(postgres::run(
+                    pool,
+                    *before_commit,
+                    committed,
+                    ctx.tenant.clone(),
+                    job,
+                ));
+            }
+        }
+        answer.await.map_err(|_| self.unanswered())?
     }
 
     /// Applies what the ledger lacks, in one transaction; says how many migrations that were.
@@ -264,11 +314,15 @@ impl Db {
     }
 }
 
-async fn run_once<T, F>(tx: &Tx, tenant: TenantId, once: Once, work: F) -> Result<(T, bool)>
+/// The work's value, and whether an earlier call made it.
+async fn run_once<T, F>(tx: &Tx, tenant: TenantId, once: Option<Once>, work: F) -> Result<(T, bool)>
 where
     F: for<'t> FnOnce(&'t Tx) -> BoxFuture<'t, Result<T>> + Send + 'static,
     T: Serialize + DeserializeOwned + Send + 'static,
 {
+    let Some(once) = once else {
+        return Ok((work(tx).await?, false));
+    };
     // Retention counts real days, also where a demo moves the services' clock.
     let now = Clock::system().now();
     match idempotency::claim(tx, &tenant, &once, now).await? {
@@ -284,6 +338,15 @@ where
             Ok((value, false))
         }
     }
+}
+
+fn kept(ctx: &Ctx, once: &Once, value: &impl Serialize) -> Result<Kept> {
+    Ok(Kept {
+        tenant: ctx.tenant.clone(),
+        once: once.clone(),
+        outcome: serde_json::to_vec(value).map_err(Error::internal)?,
+        time: Clock::system().now(),
+    })
 }
 
 async fn within<T>(ctx: &Ctx, future: impl Future<Output = T>) -> Result<T> {

@@ -6,7 +6,7 @@ use dossier_kernel::{Error, Reason, Result, TenantId, Timestamp};
 use sea_orm::{ConnectionTrait, DbErr, Statement, Value};
 use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager, async_trait};
 
-use crate::{Once, Tx, error};
+use crate::{Insert, Once, Tx, error};
 
 /// 7 days are promised; one more, so that no clock's drift breaks the promise.
 pub(crate) const KEPT_FOR: Duration = Duration::from_secs(8 * 24 * 3600);
@@ -17,6 +17,50 @@ pub(crate) enum Claim {
     New,
     /// The work is done; this is what it came to.
     Done(Vec<u8>),
+}
+
+/// The outcome of a request, to be kept if it was not made before.
+pub(crate) struct Kept {
+    pub tenant: TenantId,
+    pub once: Once,
+    pub outcome: Vec<u8>,
+    pub time: Timestamp,
+}
+
+const COLUMNS: [&str; 6] = [
+    "tenant_id",
+    "request_id",
+    "method",
+    "fingerprint",
+    "create_time",
+    "outcome",
+];
+
+impl Kept {
+    pub fn values(&self) -> [Value; COLUMNS.len()] {
+        let Self {
+            tenant,
+            once,
+            outcome,
+            time,
+        } = self;
+        [
+            tenant.as_str().into(),
+            once.request_id.into(),
+            once.method.into(),
+            once.fingerprint.to_vec().into(),
+            time.micros().into(),
+            outcome.clone().into(),
+        ]
+    }
+}
+
+/// Claims and remembers at once what [`Kept::values`] gave; false where any of the requests was
+/// made before.
+pub(crate) async fn keep_all(tx: &Tx, values: Vec<Value>) -> std::result::Result<bool, DbErr> {
+    let insert = Insert::into("idempotency", &COLUMNS).skip_conflicts();
+    let count = insert.rows_in(&values) as u64;
+    Ok(insert.rows(tx.conn(), values).await? == count)
 }
 
 /// Claims the id before the work runs, so that on PostgreSQL a concurrent duplicate waits here for

@@ -18,7 +18,7 @@ use crate::Backend;
 const ROWS_MAX: usize = 128;
 
 /// `INSERT INTO table (columns)` of many rows.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Insert<'a> {
     table: &'a str,
     columns: &'a [&'a str],
@@ -40,6 +40,10 @@ impl<'a> Insert<'a> {
     pub fn skip_conflicts(mut self) -> Self {
         self.skip_conflicts = true;
         self
+    }
+
+    pub(crate) fn rows_in(self, values: &[Value]) -> usize {
+        values.len() / self.columns.len().max(1)
     }
 
     /// Inserts rows given value after value, row after row; returns how many were inserted.

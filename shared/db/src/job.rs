@@ -8,6 +8,7 @@ use futures::future::BoxFuture;
 use tokio::sync::oneshot;
 
 use crate::commit_by::CommitBy;
+use crate::new_rows::Expected;
 use crate::{Committed, Position, Tx, failpoint};
 
 /// Work of any type, as the writer sees it.
@@ -18,6 +19,12 @@ pub(crate) trait Job: Send {
     fn abandoned(&self) -> bool;
     /// Runs the work; true when its effect is to be kept.
     fn run<'t>(&'t mut self, tx: &'t Tx) -> BoxFuture<'t, bool>;
+    /// What the work does, where it only inserts rows and nothing stands against it.
+    fn expected(&self) -> Option<&Expected>;
+    /// What was expected is done, instead of [`Job::run`].
+    fn come_true(&mut self, tx: &Tx);
+    /// What was expected cannot be.
+    fn disappoint(&mut self);
     /// Why the work failed, where the fault lies with the database and so concerns everybody.
     fn fault(&self) -> Option<CommitFailure>;
     /// The work's own result decides when it failed; else `outcome`, which is the commit's.
@@ -66,6 +73,8 @@ pub(crate) type Reply<T> = oneshot::Receiver<Result<Committed<T>>>;
 
 pub(crate) struct Work<T, F> {
     work: Option<F>,
+    /// Also what the work then comes to.
+    expected: Option<(Expected, T)>,
     result: Option<Result<T>>,
     /// What the audit log is told where the work is kept.
     event: Option<AuditEvent>,
@@ -83,6 +92,7 @@ where
         (
             Self {
                 work: Some(work),
+                expected: None,
                 result: None,
                 event: event(ctx),
                 deadline: ctx.deadline.filter(|_| !forgets_deadlines()),
@@ -90,6 +100,11 @@ where
             },
             answer,
         )
+    }
+
+    pub(crate) fn expecting(mut self, expected: Option<(Expected, T)>) -> Self {
+        self.expected = expected;
+        self
     }
 }
 
@@ -120,6 +135,26 @@ where
             self.result = Some(result);
             keep
         })
+    }
+
+    fn expected(&self) -> Option<&Expected> {
+        self.expected.as_ref().map(|(expected, _)| expected)
+    }
+
+    fn come_true(&mut self, tx: &Tx) {
+        let Some((expected, value)) = self.expected.take() else {
+            return;
+        };
+        tx.begin();
+        expected.tell(tx);
+        if let Some(event) = self.event.take() {
+            tx.conclude(event);
+        }
+        self.result = Some(Ok(value));
+    }
+
+    fn disappoint(&mut self) {
+        self.expected = None;
     }
 
     fn fault(&self) -> Option<CommitFailure> {

@@ -4,7 +4,8 @@
 //! BEGIN IMMEDIATE · SAVEPOINT · job 1 · RELEASE, SAVEPOINT · job 2 · RELEASE · audit, feed · COMMIT · answers
 //! ```
 //! A job that fails is rolled back to its savepoint and answered alone; a commit that fails is
-//! answered to everybody. While the disk syncs, the next jobs gather by themselves.
+//! answered to everybody. While the disk syncs, the next jobs gather by themselves. Jobs that only
+//! insert rows are done like one; where a row stands against that, they are tried by halves.
 //!
 //! A full disk makes SQLite roll back the whole transaction under our feet. The savepoint is then
 //! gone too, so that the next RELEASE or ROLLBACK TO fails and nobody is told of a success; after a
@@ -24,13 +25,18 @@ use tokio::sync::{mpsc, watch};
 
 use crate::commit_by::CommitBy;
 use crate::job::{CommitFailure, Job, attempt, made_way, too_late};
+use crate::new_rows::{Expected, Together};
 use crate::{Backend, BeforeCommit, Position, Tx, error, failpoint};
 use dossier_kernel::{Error, Result};
 
 /// Jobs of one transaction at most.
 const JOBS_MAX: usize = 200;
-/// How long the first of a batch waits for the others.
-const GATHER_MAX: Duration = Duration::from_millis(2);
+/// Rows that are inserted together, beside those of the first job.
+const ROWS_TOGETHER_MAX: usize = 1_000;
+/// How long the first of a batch waits for the others: the slower the disk, the more it pays.
+const GATHER: Duration = Duration::from_millis(2);
+const GATHER_MAX: Duration = Duration::from_millis(10);
+const GATHER_PER_COMMIT: u32 = 4;
 /// A batch that ran this long takes no further jobs: they must not wait behind a long transaction.
 const RUN_MAX: Duration = Duration::from_millis(10);
 /// Jobs that may wait; further callers wait outside, until their deadline.
@@ -44,8 +50,12 @@ pub(crate) struct Writer {
     jobs: mpsc::Receiver<Box<dyn Job>>,
     before_commit: BeforeCommit,
     committed: watch::Sender<u64>,
-    /// How many wrote together last time: what is worth waiting for now.
+    /// How many wrote together last time, or came meanwhile: what is worth waiting for now.
     company: usize,
+    /// How long the last commit took.
+    commit: Duration,
+    /// How many jobs may be tried like one.
+    together_max: usize,
     /// The disk failed; what it holds is unknown until the file is opened again.
     broken: Arc<AtomicBool>,
 }
@@ -64,6 +74,8 @@ impl Writer {
                 before_commit,
                 committed,
                 company: 1,
+                commit: Duration::ZERO,
+                together_max: JOBS_MAX,
                 broken: Arc::default(),
             },
             queue,
@@ -98,7 +110,8 @@ impl Writer {
 
     /// Takes what waits; waits for more only where the last batch shows that there is company.
     async fn gather(&mut self, first: Box<dyn Job>) -> VecDeque<Box<dyn Job>> {
-        let until = tokio::time::Instant::now() + GATHER_MAX;
+        let patience = (self.commit / GATHER_PER_COMMIT).clamp(GATHER, GATHER_MAX);
+        let until = tokio::time::Instant::now() + patience;
         let mut batch = VecDeque::from([first]);
         loop {
             while batch.len() < JOBS_MAX
@@ -135,7 +148,7 @@ impl Writer {
     async fn settle_some(&mut self, waiting: &mut VecDeque<Box<dyn Job>>) {
         let mut done = Vec::with_capacity(waiting.len());
         let outcome = self.transact(waiting, &mut done).await;
-        self.company = done.len().max(1);
+        self.company = (done.len() + waiting.len() + self.jobs.len()).max(1);
         match outcome {
             Ok(positions) => {
                 if !positions.is_empty() {
@@ -174,7 +187,7 @@ impl Writer {
         let tx = Tx::new(txn, Backend::Sqlite);
         let mut savepoint = Savepoint::default();
         let mut commit_by = CommitBy::default();
-        while let Some(mut job) = self.next(waiting, done.len(), begun) {
+        while let Some(job) = self.next(waiting, done.len(), begun) {
             if job.deadline().is_some_and(|at| at <= Instant::now()) {
                 job.answer(Err(too_late()));
                 continue;
@@ -190,11 +203,47 @@ impl Writer {
                 waiting.push_front(job);
                 return Err(self.failure(cause));
             }
+            let mut group = self.like(job, waiting, done.len(), begun, commit_by);
+            if group[0].expected().is_some() {
+                let deadlines = group.iter().filter_map(|job| job.deadline());
+                let bound = commit_by.bound(deadlines.min());
+                match insert(Together::of(&group), &tx, bound).await {
+                    Ok(true) => {
+                        savepoint.keep();
+                        self.together_max = (group.len() * 2).clamp(self.together_max, JOBS_MAX);
+                        for mut job in group {
+                            failpoint::pass("db::after_job");
+                            let before = tx.mark();
+                            job.come_true(&tx);
+                            commit_by.hold(job.deadline());
+                            done.push((job, tx.changes_since(before)));
+                        }
+                    }
+                    refused => {
+                        self.together_max = (group.len() / 2).max(1);
+                        if let [alone] = group.as_mut_slice() {
+                            alone.disappoint();
+                        }
+                        group
+                            .into_iter()
+                            .rev()
+                            .for_each(|job| waiting.push_front(job));
+                        if !savepoint.set {
+                            return give_back(tx).await;
+                        }
+                        let undone = savepoint.undo(tx.conn()).await;
+                        undone.map_err(|e| self.failure(refused.err().unwrap_or(e)))?;
+                    }
+                }
+                continue;
+            }
+            let Some(mut job) = group.pop() else { break };
             let before = tx.mark();
             match attempt(job.as_mut(), &tx, commit_by).await {
                 Ok(true) => {
                     failpoint::pass("db::after_job");
                     savepoint.keep();
+                    self.together_max = (self.together_max * 2).min(JOBS_MAX);
                     commit_by.hold(job.deadline());
                     done.push((job, tx.changes_since(before)));
                 }
@@ -231,9 +280,43 @@ impl Writer {
         if failpoint::planted("db::forget_commit") {
             return Ok(positions);
         }
+        let asked = Instant::now();
         txn.commit().await.map_err(|e| self.failure(e))?;
+        self.commit = asked.elapsed();
         failpoint::pass("db::after_commit");
         Ok(positions)
+    }
+
+    /// The job, and those right behind it that can be done together with it.
+    fn like(
+        &mut self,
+        first: Box<dyn Job>,
+        waiting: &mut VecDeque<Box<dyn Job>>,
+        done: usize,
+        begun: Instant,
+        mut held: CommitBy,
+    ) -> Vec<Box<dyn Job>> {
+        held.hold(first.deadline());
+        let mut group = vec![first];
+        let mut rows = 0;
+        while group.len() < self.together_max
+            && let Some(expected) = group[0].expected()
+            && let Some(job) = self.next(waiting, done + group.len(), begun)
+        {
+            rows += job.expected().map_or(0, Expected::row_count);
+            let is_like = job.expected().is_some_and(|other| expected.is_like(other));
+            if !is_like
+                || rows > ROWS_TOGETHER_MAX
+                || job.abandoned()
+                || !held.has_room(job.deadline())
+            {
+                waiting.push_front(job);
+                break;
+            }
+            held.hold(job.deadline());
+            group.push(job);
+        }
+        group
     }
 
     fn next(
@@ -258,6 +341,25 @@ impl Writer {
             tracing::error!("the disk failed; nothing is written until a restart");
         }
         error(cause).into()
+    }
+}
+
+/// False where it was not done, or not in time.
+async fn insert(
+    together: Option<Together>,
+    tx: &Tx,
+    bound: Option<Instant>,
+) -> Result<bool, DbErr> {
+    let Some(together) = together else {
+        return Ok(false);
+    };
+    let inserted = together.insert(tx);
+    let Some(at) = bound else {
+        return inserted.await;
+    };
+    match tokio::time::timeout_at(at.into(), inserted).await {
+        Ok(inserted) => Ok(inserted? && at > Instant::now()),
+        Err(_) => Ok(false),
     }
 }
 
@@ -349,6 +451,14 @@ mod tests {
             Box::pin(async { true })
         }
 
+        fn expected(&self) -> Option<&Expected> {
+            None
+        }
+
+        fn come_true(&mut self, _: &Tx) {}
+
+        fn disappoint(&mut self) {}
+
         fn fault(&self) -> Option<CommitFailure> {
             None
         }
@@ -381,7 +491,7 @@ mod tests {
         queue.send(Box::new(Idle)).await.expect("open");
         let begun = Instant::now();
         assert_eq!(writer.gather(Box::new(Idle)).await.len(), 2);
-        assert!(begun.elapsed() >= GATHER_MAX);
+        assert!(begun.elapsed() >= GATHER);
     }
 
     #[tokio::test]

@@ -21,8 +21,11 @@ use crate::store::Recorded;
 
 /// Items of one transaction at most.
 const GATHER_MAX: usize = 500;
-/// How many gathers are made ready, and how many are written, at the same time.
-const GATHERS_AT_ONCE: usize = 4;
+/// How many gathers are made ready at the same time.
+const PREPARED_AT_ONCE: usize = 4;
+/// How many are on their way to the disk: those that one transaction holds, and those that wait for
+/// the next.
+const WRITTEN_AT_ONCE: usize = 8;
 
 type Item = Result<wire::IngestInteractionsRequest, Status>;
 type Acknowledged = Result<wire::IngestInteractionsResponse, Status>;
@@ -63,9 +66,9 @@ pub fn ingest(
                     .unwrap_or_else(|panic| Err(Error::internal(panic)))
             }
         })
-        .buffered(GATHERS_AT_ONCE)
+        .buffered(PREPARED_AT_ONCE)
         .map(move |ready| write(of_write.0.clone(), of_write.1.clone(), ready))
-        .buffered(GATHERS_AT_ONCE)
+        .buffered(WRITTEN_AT_ONCE)
         .flat_map(stream::iter)
         .chain(goodbye)
         .boxed()

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use dossier_db::Tx;
+use dossier_db::{NewRows, Tx};
 use dossier_kernel::{self as kernel, Ctx, Result, TenantId};
 use dossier_vault::Vault;
 
@@ -73,6 +73,14 @@ impl Interactions {
 impl Batch {
     pub(super) fn interactions(&self) -> Arc<Vec<Interaction>> {
         Arc::clone(&self.interactions)
+    }
+
+    /// The rows, to be inserted with others', where all of the batch can be.
+    pub(super) fn give_rows(&mut self) -> Option<(NewRows, Vec<Recorded>)> {
+        if self.places.iter().any(|place| place.stranger().is_some()) {
+            return None;
+        }
+        self.rows.give()
     }
 
     /// Writes what can be written; says of each record what became of it.

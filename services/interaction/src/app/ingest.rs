@@ -41,12 +41,14 @@ impl Interactions {
         ctx: &Ctx,
         gather: Gather,
     ) -> Result<(Vec<Result<Recorded>>, Option<Cursor>)> {
-        let Gather { batch, refused } = gather;
+        let Gather { mut batch, refused } = gather;
+        let expected = batch.give_rows();
+        let expected = expected.map(|(rows, new)| (rows, new.into_iter().map(Ok).collect()));
         let vault = self.0.vault.clone();
         let done = self
             .0
             .db
-            .write(ctx, move |tx| {
+            .insert(ctx, expected, move |tx| {
                 Box::pin(async move { batch.write(tx, &vault).await })
             })
             .await?;

@@ -99,13 +99,14 @@ impl Interactions {
         records: Vec<Record>,
         list: Option<&'static str>,
     ) -> Result<(Vec<Answer>, Cursor)> {
-        let batch = self.batch(ctx, records).await?;
+        let mut batch = self.batch(ctx, records).await?;
         let fresh = batch.interactions();
+        let rows = batch.give_rows();
         let vault = self.0.vault.clone();
         let done = self
             .0
             .db
-            .write_once(ctx, once, move |tx| {
+            .insert_once(ctx, once, rows, move |tx| {
                 Box::pin(async move {
                     let outcome = batch.write(tx, &vault).await?;
                     whole(outcome, list)

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use dossier_db::{Backend, Change, Insert, Tx, error};
+use dossier_db::{Backend, Change, Insert, NewRows, Tx, error};
 use dossier_kernel::id::InteractionId;
 use dossier_kernel::{CustomerId, Error, Result, TenantId};
 use dossier_vault::Vault;
@@ -78,7 +78,7 @@ pub struct Recorded {
 pub struct Rows {
     tenant: TenantId,
     interactions: Arc<Vec<Interaction>>,
-    /// Column after column, row after row.
+    /// Column after column, row after row; empty once they were given away.
     values: Vec<Value>,
     unsealed: Vec<Unsealed>,
 }
@@ -98,31 +98,65 @@ impl Rows {
         tenant: &TenantId,
         interactions: Arc<Vec<Interaction>>,
     ) -> Result<Self> {
+        let mut rows = Self {
+            tenant: tenant.clone(),
+            interactions,
+            values: Vec::new(),
+            unsealed: Vec::new(),
+        };
+        rows.fill(backend)?;
+        Ok(rows)
+    }
+
+    /// Gives the rows away, to be inserted with others', and what they come to if they are all new;
+    /// `None` where words wait for a customer's key. [`Self::insert`] makes them anew.
+    pub fn give(&mut self) -> Option<(NewRows, Vec<Recorded>)> {
+        if self.values.is_empty() || !self.unsealed.is_empty() {
+            return None;
+        }
+        let rows = NewRows {
+            insert: Insert::into(TABLE, &COLUMNS),
+            values: std::mem::take(&mut self.values),
+            changes: self
+                .interactions
+                .iter()
+                .map(|one| change(&self.tenant, one))
+                .collect(),
+            resources: self
+                .interactions
+                .iter()
+                .map(|one| one.id.to_name())
+                .collect(),
+            fields: &FIELDS,
+        };
+        let recorded = self.interactions.iter().map(|one| Recorded {
+            id: one.id,
+            duplicate: false,
+        });
+        Some((rows, recorded.collect()))
+    }
+
+    fn fill(&mut self, backend: Backend) -> Result<()> {
+        let interactions = Arc::clone(&self.interactions);
         let mut order: Vec<&Interaction> = interactions.iter().collect();
         if backend == Backend::Postgres {
             // Writers who insert the same events at the same time wait for each other; in one
             // order they cannot wait in a circle.
             order.sort_by_key(|interaction| Event::from(&interaction.draft));
         }
-        let mut values = Vec::with_capacity(order.len() * COLUMNS.len());
-        let mut unsealed = Vec::new();
+        self.values.reserve(order.len() * COLUMNS.len());
         for interaction in order {
-            values.extend(row(tenant, interaction)?);
+            self.values.extend(row(&self.tenant, interaction)?);
             if let Some(plain) = words::to_plain(&interaction.draft.words)? {
-                unsealed.push(Unsealed {
-                    slot: values.len() - 1,
+                self.unsealed.push(Unsealed {
+                    slot: self.values.len() - 1,
                     id: interaction.id.uuid(),
                     customer: interaction.customer,
                     plain,
                 });
             }
         }
-        Ok(Self {
-            tenant: tenant.clone(),
-            interactions,
-            values,
-            unsealed,
-        })
+        Ok(())
     }
 
     /// Inserts what is new and hands it to the feed, in the order given; says of each interaction
@@ -131,6 +165,9 @@ impl Rows {
     pub async fn insert(mut self, tx: &Tx, vault: &Vault) -> Result<Vec<Recorded>> {
         if self.interactions.is_empty() {
             return Ok(Vec::new());
+        }
+        if self.values.is_empty() {
+            self.fill(tx.backend())?;
         }
         self.seal(tx, vault).await?;
         let Self {
@@ -160,12 +197,7 @@ impl Rows {
             let duplicate = id != interaction.id;
             if !duplicate {
                 tx.touch(id.to_name(), FIELDS);
-                tx.stage(Change {
-                    tenant: tenant.clone(),
-                    subject: interaction.customer.uuid(),
-                    time: interaction.create_time,
-                    body: change::body(id),
-                });
+                tx.stage(change(&tenant, interaction));
             }
             outcome.push(Recorded { id, duplicate });
         }
@@ -195,6 +227,15 @@ impl Rows {
             self.values[slot] = key.seal(&words::place(id), &plain)?.into();
         }
         Ok(())
+    }
+}
+
+fn change(tenant: &TenantId, interaction: &Interaction) -> Change {
+    Change {
+        tenant: tenant.clone(),
+        subject: interaction.customer.uuid(),
+        time: interaction.create_time,
+        body: change::body(interaction.id),
     }
 }
 

@@ -8,5 +8,6 @@ mod migrations;
 mod once;
 mod paging;
 mod thing;
+mod together;
 mod wall;
 mod writing;
