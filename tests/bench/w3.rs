@@ -1,5 +1,6 @@
-//! W3: streamed durable writes beside SQLite alone: the same rows into a table with the same
-//! indexes, prepared statement, one transaction.
+//! W3: streamed durable writes beside the database alone: the same rows into a table with the same
+//! indexes, on SQLite with a prepared statement in one transaction, on PostgreSQL with COPY. What
+//! was written stays, so that both tables grow alike: the larger an index, the more a row costs.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -26,12 +27,22 @@ const SEGMENTATION: usize = 2;
 /// the events, on the same two cores at the same time, is measured beside it.
 pub async fn measure(pairs: u32) -> anyhow::Result<()> {
     println!("W3 IngestInteractions, one stream, {EVENTS} events, every acknowledgement on disk");
-    let alone = Stage::set(Shape::FourProcesses).await?;
-    let whole = Stage::set(Shape::OneProcess).await?;
+    beside_sqlite(pairs).await?;
+    if Backend::PostgresRedis.is_wanted() {
+        beside_copy(pairs).await?;
+    }
+    Ok(())
+}
+
+async fn beside_sqlite(pairs: u32) -> anyhow::Result<()> {
+    let alone = Stage::set(Backend::SqliteMemory, Shape::FourProcesses).await?;
+    let whole = Stage::set(Backend::SqliteMemory, Shape::OneProcess).await?;
+    let mut raw_table = alone.raw_table()?;
     let (mut ratios, mut followed) = (Series::new(), Series::new());
     for pair in 1..=pairs {
         let ours = alone.ingest(pair).await?;
-        let raw = alone.insert_raw(pair)?;
+        let rows = alone.rows()?;
+        let raw = insert_raw(&mut raw_table, &rows)?;
         let all = whole.ingest(pair).await?;
         ratios.push(ours / raw);
         followed.push(all / raw);
@@ -49,6 +60,27 @@ pub async fn measure(pairs: u32) -> anyhow::Result<()> {
     Ok(())
 }
 
+async fn beside_copy(pairs: u32) -> anyhow::Result<()> {
+    let alone = Stage::set(Backend::PostgresRedis, Shape::FourProcesses).await?;
+    let table = format!("dossier_interaction.{TABLE}");
+    let raw_table = format!("{table}_raw");
+    let make = format!("CREATE TABLE {raw_table} (LIKE {table} INCLUDING ALL)");
+    alone.suite.sql_as_admin(&make)?;
+    let mut ratios = Series::new();
+    for pair in 1..=pairs {
+        let ours = alone.ingest(pair).await?;
+        let raw = alone.copy_raw(&table, &raw_table)?;
+        ratios.push(ours / raw);
+        println!("  {pair}: COPY alone {raw:.0} rows/s, suite {ours:.0} events/s");
+    }
+    println!(
+        "  ratio {}, bar >= {RATIO_MIN}: {}",
+        ratios.shown(3),
+        verdict(ratios.median() >= RATIO_MIN)
+    );
+    Ok(())
+}
+
 /// A suite with customers who buy.
 struct Stage {
     suite: Suite,
@@ -58,9 +90,9 @@ struct Stage {
 
 impl Stage {
     /// In four processes, segmentation is stopped: nobody follows.
-    async fn set(shape: Shape) -> anyhow::Result<Self> {
+    async fn set(backend: Backend, shape: Shape) -> anyhow::Result<Self> {
         let mut suite = Suite::start_as(Plan {
-            backend: Backend::SqliteMemory,
+            backend,
             shape,
             log_level: "info",
         })
@@ -90,9 +122,63 @@ impl Stage {
         ingest(&self.clients, &self.customers, pair).await
     }
 
-    fn insert_raw(&self, pair: u32) -> anyhow::Result<f64> {
-        let database = find_database(self.suite.dir())?;
-        insert_raw(&database, &self.suite.dir().join(format!("raw-{pair}.db")))
+    /// Rows a second of COPY, for the newest of the suite's own rows.
+    fn copy_raw(&self, table: &str, raw_table: &str) -> anyhow::Result<f64> {
+        let file = self.suite.dir().join("rows");
+        let file = file.display();
+        let newest = format!("SELECT * FROM {table} ORDER BY id DESC LIMIT {EVENTS}");
+        let psql = |statement: &str| self.suite.sql_as_admin(statement);
+        psql(&format!(
+            "\\copy (SELECT * FROM ({newest}) AS newest ORDER BY id) TO '{file}'"
+        ))?;
+        let begun = Instant::now();
+        psql("SELECT 1")?;
+        let start = begun.elapsed();
+        let begun = Instant::now();
+        psql(&format!("\\copy {raw_table} FROM '{file}'"))?;
+        let copied = begun.elapsed().saturating_sub(start);
+        Ok(EVENTS as f64 / copied.as_secs_f64())
+    }
+
+    /// The newest of the suite's own rows.
+    fn rows(&self) -> anyhow::Result<Vec<Vec<Value>>> {
+        let source = self.database()?;
+        let mut select = source.prepare(&format!(
+            "SELECT * FROM \"{TABLE}\" ORDER BY id DESC LIMIT ?1"
+        ))?;
+        let columns = select.column_count();
+        let mut rows: Vec<Vec<Value>> = select
+            .query_map([i64::try_from(EVENTS)?], |row| {
+                (0..columns).map(|column| row.get(column)).collect()
+            })?
+            .collect::<Result<_, _>>()?;
+        ensure!(rows.len() as u64 == EVENTS, "there are {} rows", rows.len());
+        rows.reverse();
+        Ok(rows)
+    }
+
+    /// An empty table with the suite's schema, under the same durability.
+    fn raw_table(&self) -> anyhow::Result<Connection> {
+        let source = self.database()?;
+        let schema: Vec<String> = source
+            .prepare("SELECT sql FROM sqlite_master WHERE tbl_name = ?1 AND sql IS NOT NULL ORDER BY type DESC")?
+            .query_map([TABLE], |row| row.get(0))?
+            .collect::<Result<_, _>>()?;
+        let raw = Connection::open(self.suite.dir().join("raw.db"))?;
+        raw.pragma_update(None, "journal_mode", "WAL")?;
+        raw.pragma_update(None, "synchronous", "FULL")?;
+        for statement in schema {
+            raw.execute_batch(&statement)?;
+        }
+        Ok(raw)
+    }
+
+    fn database(&self) -> anyhow::Result<Connection> {
+        let path = find_database(self.suite.dir())?;
+        Ok(Connection::open_with_flags(
+            path,
+            OpenFlags::SQLITE_OPEN_READ_ONLY,
+        )?)
     }
 }
 
@@ -142,50 +228,20 @@ async fn ingest(clients: &Clients, customers: &[String], pair: u32) -> anyhow::R
     Ok(EVENTS as f64 / begun.elapsed().as_secs_f64())
 }
 
-/// Rows a second for as many of the suite's own rows, with its schema, under the same durability.
-fn insert_raw(database: &Path, copy: &Path) -> anyhow::Result<f64> {
-    let source = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    let schema: Vec<String> = source
-        .prepare("SELECT sql FROM sqlite_master WHERE tbl_name = ?1 AND sql IS NOT NULL ORDER BY type DESC")?
-        .query_map([TABLE], |row| row.get(0))?
-        .collect::<Result<_, _>>()?;
-    let mut select = source.prepare(&format!(
-        "SELECT * FROM \"{TABLE}\" ORDER BY id DESC LIMIT ?1"
-    ))?;
-    let columns = select.column_count();
-    let rows: Vec<Vec<Value>> = select
-        .query_map([i64::try_from(EVENTS)?], |row| {
-            (0..columns).map(|column| row.get(column)).collect()
-        })?
-        .collect::<Result<_, _>>()?;
-    ensure!(
-        rows.len() as u64 == EVENTS,
-        "{} holds {} rows",
-        database.display(),
-        rows.len()
-    );
-
-    let mut raw = Connection::open(copy)?;
-    raw.pragma_update(None, "journal_mode", "WAL")?;
-    raw.pragma_update(None, "synchronous", "FULL")?;
-    for statement in schema {
-        raw.execute_batch(&statement)?;
-    }
-    let places = vec!["?"; columns].join(", ");
+/// Rows a second.
+fn insert_raw(table: &mut Connection, rows: &[Vec<Value>]) -> anyhow::Result<f64> {
+    let places = vec!["?"; rows[0].len()].join(", ");
     let begun = Instant::now();
-    let transaction = raw.transaction()?;
+    let transaction = table.transaction()?;
     {
         let mut insert =
             transaction.prepare(&format!("INSERT INTO \"{TABLE}\" VALUES ({places})"))?;
-        for row in rows.iter().rev() {
+        for row in rows {
             insert.execute(params_from_iter(row))?;
         }
     }
     transaction.commit()?;
-    let rate = EVENTS as f64 / begun.elapsed().as_secs_f64();
-    raw.close().map_err(|(_, error)| error)?;
-    std::fs::remove_file(copy)?;
-    Ok(rate)
+    Ok(rows.len() as f64 / begun.elapsed().as_secs_f64())
 }
 
 fn find_database(dir: &Path) -> anyhow::Result<PathBuf> {

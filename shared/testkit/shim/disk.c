@@ -7,6 +7,7 @@
  *                 got them; read by testkit's `disk::Recording`
  *   SHIM_FAULTS   a folder: while it holds `sync-fails`, fsync and fdatasync fail with EIO; while it
  *                 holds `full`, writes that would make a file longer fail with ENOSPC
+ *   SHIM_SYNC_MS  how much longer fsync and fdatasync take than they do
  *
  * A record is complete in the log before the call returns. So whoever hears of something that a sync
  * made safe, and then asks for the length of the log, knows a length that covers that sync.
@@ -27,6 +28,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 enum kind { OPEN = 1, WRITE, TRUNCATE, SYNC_BEGIN, SYNC_END, UNLINK, RENAME, LINK, MKDIR };
@@ -45,6 +47,7 @@ static int log_fd = -1;
 static char dir[PATH_MAX];
 static size_t dir_bytes;
 static char faults[PATH_MAX];
+static long sync_ms;
 static uint64_t next_handle;
 static uint64_t next_sync;
 /* The handle of each open file that is looked at; 0: it is not. */
@@ -79,6 +82,8 @@ __attribute__((constructor)) static void begin(void)
     if (!wanted || !*wanted || strlen(wanted) >= sizeof dir) return;
     const char *switches = getenv("SHIM_FAULTS");
     if (switches && strlen(switches) < sizeof faults - 32) strcpy(faults, switches);
+    const char *delay = getenv("SHIM_SYNC_MS");
+    if (delay) sync_ms = strtol(delay, NULL, 10);
     const char *path = getenv("SHIM_LOG");
     if (path) {
         log_fd = real_openat64(AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
@@ -260,6 +265,8 @@ static int sync_file(int fd, int (*real)(int))
     uint64_t number = ++next_sync;
     note(SYNC_BEGIN, handle, number, NULL, 0);
     pthread_mutex_unlock(&lock);
+    struct timespec delay = { sync_ms / 1000, sync_ms % 1000 * 1000000 };
+    while (nanosleep(&delay, &delay) != 0 && errno == EINTR) {}
     int done = real(fd);
     int cause = errno;
     pthread_mutex_lock(&lock);

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 
@@ -22,6 +23,7 @@ pub struct Shim {
     folder: PathBuf,
     log: Option<PathBuf>,
     faults: Option<PathBuf>,
+    slower_by: Option<Duration>,
 }
 
 impl Shim {
@@ -32,6 +34,7 @@ impl Shim {
             folder: folder.to_owned(),
             log: None,
             faults: None,
+            slower_by: None,
         })
     }
 
@@ -48,6 +51,12 @@ impl Shim {
         Ok(self)
     }
 
+    /// Makes every `fsync` and `fdatasync` take so much longer, in whole milliseconds.
+    pub fn slower_by(mut self, delay: Duration) -> Self {
+        self.slower_by = Some(delay);
+        self
+    }
+
     /// What the environment of the program must hold.
     pub fn environment(&self) -> Vec<(String, String)> {
         let set =
@@ -58,6 +67,8 @@ impl Shim {
         ];
         all.extend(self.log.iter().map(|log| set("SHIM_LOG", log)));
         all.extend(self.faults.iter().map(|orders| set("SHIM_FAULTS", orders)));
+        let delay = self.slower_by.map(|delay| delay.as_millis().to_string());
+        all.extend(delay.map(|delay| ("SHIM_SYNC_MS".to_owned(), delay)));
         all
     }
 
