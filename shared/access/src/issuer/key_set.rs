@@ -79,13 +79,20 @@ impl KeySet {
                 .is_ok()
         {
             let set = Arc::clone(self);
-            tokio::spawn(async move { set.refresh().await });
+            tokio::spawn(async move { set.attempt().await });
         }
     }
 
     /// Reads the keys again unless that was done or tried just now. Callers that come meanwhile wait
-    /// for the one attempt.
-    pub async fn refresh(&self) {
+    /// for the one attempt, which goes on without those who leave: whoever asked with an invented
+    /// name and hung up would else keep everybody from new keys for the length of the pause.
+    pub async fn refresh(self: &Arc<Self>) {
+        let set = Arc::clone(self);
+        // Where it panicked the keys of before stay.
+        let _ = tokio::spawn(async move { set.attempt().await }).await;
+    }
+
+    async fn attempt(&self) {
         let mut last = self.last_attempt.lock().await;
         if last.is_some_and(|at| at.elapsed() < self.source.pause()) {
             return;

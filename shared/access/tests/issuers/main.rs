@@ -1,5 +1,6 @@
 //! Tokens of other issuers: what is believed, what is not, and how their keys come and go.
 
+mod abandoned;
 mod house;
 mod refused;
 mod rotation;
