@@ -20,8 +20,8 @@ pub type Resolve = Arc<dyn Fn(Uuid, [u8; 32]) -> BoxFuture<'static, Result<Claim
 const HELD: Duration = Duration::from_secs(30);
 const HELD_MAX: u64 = 20_000;
 
-/// Answers of no that may be asked for at once, and how many more a second. Whoever tries keys that
-/// do not exist must not keep the service busy for everybody else.
+/// Keys that may be asked for at once, and how many noes more a second. Whoever tries keys that do
+/// not exist must not keep the service busy for everybody else.
 const REFUSALS_MAX: f64 = 100.0;
 const REFUSALS_PER_SECOND: f64 = 20.0;
 
@@ -70,8 +70,10 @@ impl ApiKeys {
         }
     }
 
+    /// Paid for before it is asked, and given back unless the answer is no: what is asked for at the
+    /// same time counts, and so does a question whose asker hangs up.
     async fn ask(&self, key: &KeyText) -> Result<Option<Arc<Claims>>> {
-        if !self.may_be_refused() {
+        if !self.pay() {
             return Err(Error::new(
                 Reason::ResourceExhausted,
                 "Too many API keys that do not exist were tried; try again in a second.",
@@ -79,30 +81,37 @@ impl ApiKeys {
             .retry_after(Duration::from_secs(1)));
         }
         match (self.0.resolve)(key.id, key.secret_hash()).await {
-            Ok(claims) => Ok(Some(Arc::new(claims))),
-            Err(error) if error.reason() == Reason::NotFound => {
-                self.spend();
-                Ok(None)
+            Ok(claims) => {
+                self.give_back();
+                Ok(Some(Arc::new(claims)))
             }
-            Err(error) => Err(error),
+            Err(error) if error.reason() == Reason::NotFound => Ok(None),
+            Err(error) => {
+                self.give_back();
+                Err(error)
+            }
         }
     }
 
-    fn may_be_refused(&self) -> bool {
-        self.budget(0.0) >= 1.0
+    fn pay(&self) -> bool {
+        self.budget(|left| {
+            let paid = *left >= 1.0;
+            *left -= f64::from(u8::from(paid));
+            paid
+        })
     }
 
-    fn spend(&self) {
-        self.budget(1.0);
+    fn give_back(&self) {
+        self.budget(|left| *left = (*left + 1.0).min(REFUSALS_MAX));
     }
 
-    /// What is left after it grew with time and `price` was taken.
-    fn budget(&self, price: f64) -> f64 {
+    /// Changes what is left after it grew with time.
+    fn budget<T>(&self, change: impl FnOnce(&mut f64) -> T) -> T {
         let mut budget = self.0.budget.lock().unwrap_or_else(PoisonError::into_inner);
         let (left, at) = *budget;
         let grown = left + at.elapsed().as_secs_f64() * REFUSALS_PER_SECOND;
-        *budget = ((grown.min(REFUSALS_MAX) - price).max(0.0), Instant::now());
-        budget.0
+        *budget = (grown.min(REFUSALS_MAX), Instant::now());
+        change(&mut budget.0)
     }
 }
 
@@ -195,6 +204,33 @@ mod tests {
         assert!(exhausted && asked.load(Ordering::Relaxed) < 300);
         let bent = keys.admit("dsk_12_34", NOW).await.expect_err("bent");
         assert_eq!(bent.reason(), Reason::Unauthenticated, "nobody is asked");
+    }
+
+    #[tokio::test]
+    async fn keys_asked_for_at_once_are_bounded_too() {
+        let asked = Arc::new(AtomicU32::new(0));
+        let count = Arc::clone(&asked);
+        let keys = ApiKeys::new(Arc::new(move |_, _| {
+            count.fetch_add(1, Ordering::Relaxed);
+            std::future::pending::<Result<Claims>>().boxed()
+        }));
+        let crowd: Vec<_> = (0..300)
+            .map(|_| {
+                let (keys, text) = (keys.clone(), text());
+                tokio::spawn(async move { keys.admit(&text, NOW).await })
+            })
+            .collect();
+        let refused = || crowd.iter().filter(|one| one.is_finished()).count();
+        let bounded = async {
+            while refused() + (asked.load(Ordering::Relaxed) as usize) < 300 {
+                tokio::task::yield_now().await;
+            }
+        };
+        let bounded = tokio::time::timeout(Duration::from_secs(30), bounded).await;
+        bounded.expect("asked or refused");
+        let asked = asked.load(Ordering::Relaxed);
+        assert!((100..200).contains(&asked), "{asked} of 300");
+        crowd.iter().for_each(tokio::task::JoinHandle::abort);
     }
 
     #[tokio::test]
