@@ -117,7 +117,8 @@ pub fn is_team(text: &str) -> bool {
 
 impl Claims {
     /// `None` where the parts contradict each other: a subject that cannot be printed, the service
-    /// role without a service, all tenants or somebody behind for anybody else than a service.
+    /// role without a service, all tenants or somebody behind for anybody else than a service; and
+    /// for an expiry beyond what a calendar has.
     pub(crate) fn from_wire(wire: &WireClaims) -> Option<Self> {
         let kind = kind_from_word(&wire.kind)?;
         let is_service = kind == PrincipalKind::Service;
@@ -137,6 +138,7 @@ impl Claims {
             None => None,
         };
         let second_factor = wire.amr.iter().any(|method| method == "mfa");
+        let expiry = Timestamp::from_secs_nanos(wire.exp, 0)?;
         let consistent = is_subject(&wire.sub)
             && wire.teams.len() <= TEAMS_MAX
             && wire.teams.iter().all(|team| is_team(team))
@@ -154,7 +156,7 @@ impl Claims {
                 _ => Strength::Token,
             },
             on_behalf_of,
-            expiry: Timestamp::from_secs(wire.exp),
+            expiry,
         })
     }
 }

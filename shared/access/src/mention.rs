@@ -64,6 +64,8 @@ impl Mentions {
                 if operator == "Var"
                     && let Some(name) = operands.as_str()
                 {
+                    // Of the context as a whole, whatever it is used for, the purpose is a part.
+                    self.purpose |= name == "context";
                     return name != "resource";
                 }
                 match (operator.as_str(), variable(operands)) {
@@ -80,13 +82,12 @@ impl Mentions {
                         self.purpose |= operands["attr"] == "purpose";
                         true
                     }
-                    // Every resource is one.
-                    ("is", Some("resource")) => true,
+                    // Every resource is one, and none is in another.
+                    ("is", Some("resource")) => operands.get("in").is_none_or(Value::is_null),
                     _ => self.walk(operands),
                 }
             }),
             Value::Array(clauses) => clauses.iter().all(|clause| self.walk(clause)),
-            // The whole context may be compared only with another record: its purpose counts.
             _ => true,
         }
     }
@@ -175,6 +176,8 @@ mod tests {
         assert!(mentions("when { resource.tags has x }").expect("fine").tags);
         let found = mentions("when { context has purpose && context.purpose == \"care\" }");
         assert!(found.expect("fine").purpose);
+        let found = mentions("when { (if true then context else context) has purpose }");
+        assert!(found.expect("fine").purpose, "the context as a whole");
         let found = mentions("when { principal.owner == context.team }").expect("fine");
         assert_eq!(found, Mentions::default());
         let found = mentions("when { resource.data_class == DataClass::\"OPEN\" }");
@@ -186,6 +189,7 @@ mod tests {
         for clause in [
             "when { resource == Resource::\"x\" }",
             "when { resource in Resource::\"x\" }",
+            "when { resource is Resource in Resource::\"x\" }",
             "when { [resource].contains(resource) }",
         ] {
             assert!(mentions(clause).is_err(), "{clause}");

@@ -112,8 +112,8 @@ impl SigningKey {
     }
 
     /// A token that is valid from now for `grant.ttl`. [`Reason::InvalidArgument`] when no verifier
-    /// would accept it: an empty subject, the service role for a person, all tenants or somebody
-    /// behind for anybody else than a service.
+    /// would accept it: an empty subject, too many teams, the service role for a person, all tenants
+    /// or somebody behind for anybody else than a service, an end after the year 9999.
     pub fn mint(&self, grant: Grant) -> Result<String> {
         let Grant {
             tenant,
@@ -143,8 +143,9 @@ impl SigningKey {
         if ttl_secs == 0 || crate::Claims::from_wire(&wire).is_none() {
             return Err(Error::new(
                 Reason::InvalidArgument,
-                "A token needs a subject and teams without spaces, at least one second to live, and \
-                 the role service, all tenants and somebody behind only for services.",
+                "A token needs a subject and at most 100 teams without spaces, at least one second \
+                 to live and an end before the year 10000, and the role service, all tenants and \
+                 somebody behind only for services.",
             ));
         }
         jsonwebtoken::encode(&self.0.header, &wire, &self.0.encoding).map_err(Error::internal)

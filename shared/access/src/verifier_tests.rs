@@ -348,6 +348,10 @@ fn keys_refuse_to_mint_what_no_verifier_believes() {
     assert!(with(&|g| g.roles = vec![Role::Service]).is_err());
     assert!(with(&|g| g.principal.id = String::new()).is_err());
     assert!(with(&|g| g.ttl = Duration::from_millis(999)).is_err());
+    for endless in [Duration::from_secs(1 << 40), Duration::MAX] {
+        let refused = with(&|g| g.ttl = endless).expect_err("ends after the calendar");
+        assert_eq!(refused.reason(), Reason::InvalidArgument);
+    }
     let service = with(&|g| {
         g.tenant = TenantId::all();
         g.principal.kind = PrincipalKind::Service;

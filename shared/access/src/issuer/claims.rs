@@ -62,12 +62,7 @@ pub(super) fn read(settings: &Issuer, claims: &Value) -> Option<Believed> {
         on_behalf_of: None,
         expiry: Timestamp::from_secs_nanos(exp, 0)?,
     };
-    Some(Believed {
-        claims,
-        nbf,
-        iat,
-        exp,
-    })
+    Some(Believed { claims, nbf, iat })
 }
 
 /// RFC 7519, section 4.1.3: one audience or a list of them.

@@ -38,10 +38,9 @@ pub struct Foreign {
 /// A foreign token whose signature holds.
 pub(crate) struct Believed {
     pub claims: Claims,
-    /// Seconds since 1970: not valid before, issued at, expires.
+    /// Seconds since 1970: not valid before, issued at.
     pub nbf: i64,
     pub iat: i64,
-    pub exp: i64,
 }
 
 impl Foreign {
