@@ -83,6 +83,8 @@ pub struct Limits {
     pub idle_timeout: Duration,
     /// The deadline of a unary call that brings none. Streams have none unless they bring one.
     pub unary_timeout: Duration,
+    /// How often the token or API key of an open stream is looked at again.
+    pub readmission_interval: Duration,
     /// How often a silent connection is asked whether it lives, and how long it may think.
     pub keepalive_interval: Duration,
     pub keepalive_timeout: Duration,
@@ -109,6 +111,7 @@ impl Default for Limits {
             first_call_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(10 * 60),
             unary_timeout: Duration::from_secs(30),
+            readmission_interval: Duration::from_secs(30),
             keepalive_interval: Duration::from_secs(20),
             keepalive_timeout: Duration::from_secs(10),
         }

@@ -23,6 +23,7 @@ pub use edge::{BULK_MESSAGE_BYTES_MAX, Drain, Edge, Limits};
 pub use health::Health;
 pub use layers::EdgeService;
 pub use method::MethodsError;
+pub use reason::name as reason_name;
 pub use request::{CURSOR, ctx, stop, with_cursor};
 pub use server::{AssemblyError, Part, Server};
 pub use status::{DETAILS_BYTES_MAX, DOMAIN, VIOLATIONS_MAX, error_from_status, status};

@@ -104,7 +104,6 @@ impl Methods {
         }
         let [health, v1, v1alpha] = PUBLIC_SERVICES;
         add(health, "Check", Access::Public, false, false);
-        add(health, "List", Access::Public, false, false);
         add(health, "Watch", Access::Public, false, true);
         add(v1, "ServerReflectionInfo", Access::Public, true, true);
         add(v1alpha, "ServerReflectionInfo", Access::Public, true, true);

@@ -20,8 +20,8 @@ pub fn ctx<T>(request: &Request<T>) -> Result<Ctx, Status> {
     })
 }
 
-/// Cancelled when the server drains. A handler of a long stream then sends its resumable end item
-/// and ends the stream.
+/// Cancelled when the server drains, or the caller would not be let in any more. A handler of a long
+/// stream then sends its resumable end item and ends the stream.
 pub fn stop<T>(request: &Request<T>) -> CancellationToken {
     request
         .extensions()

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use dossier_access::Claims;
 use dossier_kernel::{
-    Ctx, Error, Principal, PrincipalKind, Reason, RequestId, Role, Strength, TenantId,
+    Ctx, Error, Principal, PrincipalKind, Reason, RequestId, Role, Strength, TenantId, Violation,
 };
 use http::Request;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName, ORIGIN};
@@ -114,31 +114,42 @@ fn is_local<B>(request: &Request<B>) -> bool {
 }
 
 impl Caller {
-    /// Everything below the handler knows about the call.
+    /// Everything below the handler knows about the call. INVALID_ARGUMENT for a purpose that cannot
+    /// be kept: nobody should believe that it was written down.
     pub fn ctx(
         self,
         id: &RequestId,
         deadline: Option<Instant>,
         watch: &Watch,
         headers: &HeaderMap,
-    ) -> Ctx {
-        let purpose = headers.get(PURPOSE).and_then(|value| value.to_str().ok());
+    ) -> Result<Ctx, Error> {
         let mut ctx = Ctx::new(self.tenant, self.principal, self.roles);
         ctx.teams = self.teams;
         ctx.strength = self.strength;
         ctx.on_behalf_of = self.on_behalf_of;
-        ctx.purpose = purpose
-            .filter(|purpose| !purpose.is_empty() && purpose.len() <= PURPOSE_BYTES_MAX)
-            .map(str::to_owned);
+        ctx.purpose = purpose(headers)?;
         ctx.request_id = id.clone();
         ctx.deadline = deadline;
         ctx.trace = watch.trace().map(str::to_owned);
-        ctx
+        Ok(ctx)
+    }
+}
+
+fn purpose(headers: &HeaderMap) -> Result<Option<String>, Error> {
+    let Some(sent) = headers.get(PURPOSE).filter(|sent| !sent.is_empty()) else {
+        return Ok(None);
+    };
+    match sent.to_str() {
+        Ok(purpose) if purpose.len() <= PURPOSE_BYTES_MAX => Ok(Some(purpose.to_owned())),
+        _ => Err(Error::invalid(vec![Violation::new(
+            PURPOSE.as_str(),
+            "must have at most 64 characters of ASCII",
+        )])),
     }
 }
 
 /// The scheme's name is written in any case (RFC 9110, section 11.1).
-fn bearer(header: &str) -> Option<&str> {
+pub(super) fn bearer(header: &str) -> Option<&str> {
     let (scheme, token) = header.split_once(' ')?;
     let token = token.trim();
     (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)

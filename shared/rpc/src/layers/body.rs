@@ -15,9 +15,10 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::body::Body;
 use tonic::{Code, Status};
 
+use super::readmit::Barred;
 use super::shed::Permit;
 use super::watch::Watch;
-use super::{deadline, panics};
+use super::{deadline, panics, readmit};
 use crate::foreign;
 use crate::method::{Access, Method};
 use crate::request::CURSOR;
@@ -98,11 +99,7 @@ impl http_body::Body for EdgeBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         let this = self.get_mut();
-        if let Some(error) = this
-            .bound
-            .as_mut()
-            .and_then(|bound| bound.deadline_passed(cx))
-        {
+        if let Some(error) = this.bound.as_mut().and_then(|bound| bound.passed(cx)) {
             return Poll::Ready(Some(Ok(Frame::trailers(this.end(error)))));
         }
         let inner = &mut this.inner;
@@ -146,6 +143,7 @@ impl http_body::Body for EdgeBody {
 /// What may end a stream from outside. Unary answers are ready with their headers and need none.
 pub struct Bound {
     sleep: Option<Pin<Box<Sleep>>>,
+    barred: Option<Barred>,
     stop: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
 }
 
@@ -155,33 +153,46 @@ impl Bound {
     pub fn new(
         method: &Method,
         deadline: Option<Instant>,
+        barred: Option<Barred>,
         stop: &CancellationToken,
     ) -> Option<Box<Self>> {
         if !method.streams() {
             return None;
         }
         let stop = (method.access == Access::Public).then(|| stop.clone().cancelled_owned());
-        Self::boxed(deadline, stop)
+        Self::boxed(deadline, barred, stop)
     }
 
     /// Only a deadline, for answers of peers.
     pub fn until(deadline: Option<Instant>) -> Option<Box<Self>> {
-        Self::boxed(deadline, None)
+        Self::boxed(deadline, None, None)
     }
 
     fn boxed(
         deadline: Option<Instant>,
+        barred: Option<Barred>,
         stop: Option<WaitForCancellationFutureOwned>,
     ) -> Option<Box<Self>> {
         let sleep = deadline.map(|at| Box::pin(tokio::time::sleep_until(at.into())));
         let stop = stop.map(Box::pin);
-        (sleep.is_some() || stop.is_some()).then(|| Box::new(Self { sleep, stop }))
+        let any = sleep.is_some() || barred.is_some() || stop.is_some();
+        any.then(|| {
+            Box::new(Self {
+                sleep,
+                barred,
+                stop,
+            })
+        })
     }
 
     /// Asked before every frame: a stream that is always ready must end, too.
-    fn deadline_passed(&mut self, cx: &mut Context<'_>) -> Option<Error> {
-        let sleep = self.sleep.as_mut()?;
-        sleep.as_mut().poll(cx).is_ready().then(deadline::exceeded)
+    fn passed(&mut self, cx: &mut Context<'_>) -> Option<Error> {
+        let sleep = self.sleep.as_mut();
+        if sleep.is_some_and(|sleep| sleep.as_mut().poll(cx).is_ready()) {
+            return Some(deadline::exceeded());
+        }
+        let barred = self.barred.as_mut()?;
+        barred.as_mut().poll(cx).is_ready().then(readmit::refused)
     }
 
     fn stopped(&mut self, cx: &mut Context<'_>) -> Option<Error> {

@@ -10,6 +10,7 @@
 //! | [`authenticate`] | who asks: the token, or this machine where that is allowed |
 //! | [`shed`] | RESOURCE_EXHAUSTED with a retry hint when too much is going on, by tenant |
 //! | [`authorise`] | whether they may: the method's `(access)` rule and the policies; default deny |
+//! | [`readmit`] | ends streams whose token has expired or whose key was revoked |
 //! | [`message`] | LIMIT_EXCEEDED before a large message is read; no waiting for one that trickles |
 //!
 //! They are functions over one future and one [`body`] rather than tower layers: a call costs one
@@ -23,6 +24,7 @@ pub(crate) mod deadline;
 pub(crate) mod headers;
 mod message;
 mod panics;
+mod readmit;
 pub(crate) mod request_id;
 mod shed;
 pub(crate) mod watch;
@@ -35,7 +37,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use dossier_kernel::{Error, Reason, RequestId};
+use dossier_kernel::{Error, PrincipalKind, Reason, RequestId};
+use http::header::AUTHORIZATION;
 use http::{Request, Response};
 use tonic::Status;
 use tonic::body::Body;
@@ -65,6 +68,13 @@ struct Layers {
     methods: Methods,
     shed: shed::Shed,
     origins: web::Origins,
+}
+
+/// What the handler answered, and what its body is held to.
+struct Answered {
+    response: Response<Body>,
+    permit: Option<shed::Permit>,
+    barred: Option<readmit::Barred>,
 }
 
 impl EdgeService {
@@ -131,12 +141,17 @@ impl Layers {
             Err(refused) => (None, Err(refused)),
         };
 
-        let (mut response, permit) = match answer {
-            Ok((response, permit)) => (response, permit),
-            Err(error) => (watch.enter(|| crate::status(error)).into_http(), None),
-        };
+        let Answered {
+            mut response,
+            permit,
+            barred,
+        } = answer.unwrap_or_else(|error| Answered {
+            response: watch.enter(|| crate::status(error)).into_http(),
+            permit: None,
+            barred: None,
+        });
         request_id::put(response.headers_mut(), &id);
-        let bound = body::Bound::new(&method, until, &self.edge.stop);
+        let bound = body::Bound::new(&method, until, barred, &self.edge.stop);
         EdgeBody::dress(response, watch, bound, permit)
     }
 
@@ -149,14 +164,23 @@ impl Layers {
         watch: &Watch,
         deadline: Option<Instant>,
         mut request: Request<Body>,
-    ) -> Result<(Response<Body>, Option<shed::Permit>), Error> {
+    ) -> Result<Answered, Error> {
         let arrival = Arrival::new(Instant::now());
         let mut permit = None;
+        let mut barred = None;
+        let mut stop = self.edge.stop.clone();
         match method.access {
             Access::Public => {}
             Access::Ruled => {
+                let sent = request.headers().get(AUTHORIZATION);
+                let sent = sent.filter(|_| method.streams()).cloned();
                 let caller = authenticate::caller(&self.edge, &self.origins, &mut request).await?;
-                let mut ctx = caller.ctx(id, deadline, watch, request.headers());
+                let mut ctx = caller.ctx(id, deadline, watch, request.headers())?;
+                // Services mint a token for each opening and follow for longer than any lives.
+                if let Some(sent) = sent.filter(|_| ctx.principal.kind != PrincipalKind::Service) {
+                    stop = stop.child_token();
+                    barred = Some(readmit::barred(&self.edge, sent, stop.clone()));
+                }
                 permit = Some(self.shed.admit(method, &ctx, &arrival)?);
                 let edge = &self.edge;
                 authorise::check(&edge.access, &edge.rules, request.uri().path(), &mut ctx)?;
@@ -167,9 +191,7 @@ impl Layers {
                 return Err(Error::new(Reason::Unimplemented, words));
             }
         }
-        request
-            .extensions_mut()
-            .insert(Stop(self.edge.stop.clone()));
+        request.extensions_mut().insert(Stop(stop));
         let request = message::bounded(request, method, &self.edge.limits, arrival);
         let response = match routes.call(request).await {
             Ok(response) => response,
@@ -180,6 +202,10 @@ impl Layers {
         }
         // The work of a unary call is done; who reads its answer slowly holds up nobody.
         let permit = permit.filter(|_| method.streams());
-        Ok((response, permit))
+        Ok(Answered {
+            response,
+            permit,
+            barred,
+        })
     }
 }

@@ -1,6 +1,8 @@
 //! Who is let in.
 
-use dossier_kernel::{Role, TenantId};
+use std::time::Duration;
+
+use dossier_kernel::{Clock, Role, TenantId};
 use tonic::Code;
 
 use crate::details::refused;
@@ -104,4 +106,44 @@ async fn this_machine_may_come_without_a_token_where_that_is_allowed() {
     let page = Ask::from("x").with("origin", "https://evil.test");
     let status = client.say(page).await.expect_err("refused");
     refused(&status, Code::PermissionDenied, "PERMISSION_DENIED");
+}
+
+#[tokio::test]
+async fn a_stream_ends_when_its_token_has_expired_and_is_cut_where_it_does_not() {
+    let now = Clock::manual(Clock::system().now());
+    let rig = Rig::with(|edge| {
+        edge.clock = now.clone();
+        edge.limits.readmission_interval = Duration::from_millis(20);
+    })
+    .await;
+    let mut client = rig.client().await;
+    let mut polite = client.tell("wait").await.expect("begins");
+    let mut deaf = client.tell("stubborn").await.expect("begins");
+    for stream in [&mut polite, &mut deaf] {
+        stream.message().await.expect("an item").expect("one");
+    }
+    now.advance(Duration::from_secs(61));
+    let ends = async {
+        let last = polite.message().await.expect("an item").expect("one");
+        assert_eq!(last.text, "end", "with where to go on");
+        assert!(polite.message().await.expect("a good end").is_none());
+        let status = deaf.message().await.expect_err("cut");
+        refused(&status, Code::Unauthenticated, "UNAUTHENTICATED");
+    };
+    let ends = tokio::time::timeout(Duration::from_secs(20), ends).await;
+    ends.expect("nobody watches on with an expired token");
+}
+
+#[tokio::test]
+async fn a_purpose_that_cannot_be_kept_is_refused() {
+    let rig = Rig::start().await;
+    let mut client = rig.client().await;
+    let longest = "p".repeat(64);
+    let ask = Ask::from("x").with("x-dossier-purpose", &longest);
+    let heard = client.say(ask).await.expect("heard").into_inner();
+    assert_eq!(heard.purpose, longest);
+    let ask = Ask::from("x").with("x-dossier-purpose", &"p".repeat(65));
+    let status = client.say(ask).await.expect_err("too long");
+    refused(&status, Code::InvalidArgument, "INVALID_ARGUMENT");
+    assert!(status.message().contains("x-dossier-purpose"), "{status:?}");
 }

@@ -11,13 +11,12 @@ use crate::rig::Rig;
 
 const PAGE: &str = "http://localhost:3000";
 
-async fn fetch(rig: &Rig, request: http::request::Builder, body: Vec<u8>) -> Response<Bytes> {
+async fn fetch(request: http::request::Builder, body: Vec<u8>) -> Response<Bytes> {
     let client = Client::builder(TokioExecutor::new()).build_http();
     let request: Request<Full<Bytes>> = request.body(Full::new(body.into())).expect("a request");
     let response = client.request(request).await.expect("answers");
     let (parts, body) = response.into_parts();
     let body = body.collect().await.expect("a body").to_bytes();
-    assert!(rig.address.ip().is_loopback());
     Response::from_parts(parts, body)
 }
 
@@ -37,7 +36,7 @@ fn say(rig: &Rig, origin: &str, text: &[u8]) -> (http::request::Builder, Vec<u8>
 async fn a_page_of_this_machine_calls_and_reads_the_status() {
     let rig = Rig::start().await;
     let (request, body) = say(&rig, PAGE, b"hello");
-    let response = fetch(&rig, request, body).await;
+    let response = fetch(request, body).await;
     assert_eq!(response.status(), 200);
     assert_eq!(response.headers()["access-control-allow-origin"], PAGE);
     let text = String::from_utf8_lossy(response.body());
@@ -47,7 +46,7 @@ async fn a_page_of_this_machine_calls_and_reads_the_status() {
     );
 
     let (request, body) = say(&rig, PAGE, b"refuse");
-    let response = fetch(&rig, request, body).await;
+    let response = fetch(request, body).await;
     assert_eq!(response.headers()["grpc-status"], "10");
     assert!(response.headers().contains_key("grpc-status-details-bin"));
     let exposed = response.headers()["access-control-expose-headers"]
@@ -68,7 +67,7 @@ async fn a_preflight_is_answered_for_allowed_origins_only() {
             .header("origin", origin)
             .header("access-control-request-method", "POST")
             .header("access-control-request-headers", "authorization,x-grpc-web");
-        let response = fetch(&rig, request, Vec::new()).await;
+        let response = fetch(request, Vec::new()).await;
         let granted = response.headers().get("access-control-allow-origin");
         assert_eq!(
             granted.is_some_and(|granted| granted == origin),
@@ -77,7 +76,7 @@ async fn a_preflight_is_answered_for_allowed_origins_only() {
         );
     }
     let (request, body) = say(&rig, "https://evil.test", b"hello");
-    let response = fetch(&rig, request, body).await;
+    let response = fetch(request, body).await;
     assert_eq!(
         response.headers()["grpc-status"],
         "7",
@@ -88,6 +87,6 @@ async fn a_preflight_is_answered_for_allowed_origins_only() {
 #[tokio::test]
 async fn what_is_no_grpc_is_refused_politely() {
     let rig = Rig::start().await;
-    let response = fetch(&rig, Request::get(rig.uri()), Vec::new()).await;
+    let response = fetch(Request::get(rig.uri()), Vec::new()).await;
     assert_eq!(response.status(), 400);
 }
