@@ -1,6 +1,6 @@
 //! AccessService: why calls are allowed or refused, by the policies of this process.
 
-use dossier_access::{Access, Deciding, Explanation, Facts};
+use dossier_access::{Access, Deciding, Explanation, Facts, is_team};
 use dossier_kernel::{Ctx, Principal, Result, Role, Strength, Violations};
 use dossier_proto::access::v1 as wire;
 use dossier_proto::access::v1::access_service_server::{AccessService, AccessServiceServer};
@@ -14,6 +14,10 @@ pub(crate) const NAME: &str = "dossier.access.v1.AccessService";
 const TEAMS_MAX: usize = 20;
 const TAGS_MAX: usize = 200;
 const PURPOSE_LENGTH_MAX: usize = 64;
+// As customers have them.
+const OWNER_LENGTH_MAX: usize = 256;
+const TEAM_LENGTH_MAX: usize = 64;
+const TAG_LENGTH_MAX: usize = 64;
 
 pub(crate) fn routes(access: Access) -> Routes {
     Routes::new(configured!(AccessServiceServer::new(Api { access })))
@@ -54,8 +58,14 @@ impl Api {
         if purpose.chars().count() > PURPOSE_LENGTH_MAX {
             violations.add("purpose", "must have at most 64 characters");
         }
+        violations.text("owner", &owner, OWNER_LENGTH_MAX);
+        violations.text("team", &team, TEAM_LENGTH_MAX);
         if tags.len() > TAGS_MAX {
             violations.add("tags", "must not be more than 200");
+        } else {
+            for (at, tag) in tags.iter().enumerate() {
+                violations.text(&format!("tags[{at}]"), tag, TAG_LENGTH_MAX);
+            }
         }
         if method.is_empty() {
             violations.add("method", "is required");
@@ -94,15 +104,16 @@ fn read_subject(
         return ctx.clone();
     };
     let mut add = |field: &str, words: &str| violations.add(format!("subject.{field}"), words);
-    let mut known = Vec::with_capacity(roles.len());
-    for word in roles {
-        match Role::parse(&word) {
-            Some(role) => known.push(role),
-            None => add("roles", "names no role; use those of tokens"),
-        }
+    // Each once, in the order of tokens: the policies are asked about every one.
+    let named = |role: &Role| roles.iter().any(|word| word == role.as_str());
+    let known: Vec<Role> = Role::ALL.into_iter().filter(named).collect();
+    if roles.iter().any(|word| Role::parse(word).is_none()) {
+        add("roles", "names no role; use those of tokens");
     }
     if teams.len() > TEAMS_MAX {
         add("teams", "must not be more than 20");
+    } else if !teams.iter().all(|team| is_team(team)) {
+        add("teams", "must have 1 to 64 characters each, without spaces");
     }
     let principal = Principal::parse(&principal).unwrap_or_else(|| {
         add(
@@ -220,6 +231,33 @@ mod tests {
             let why = api.explain(&amy(&api, role), about("person:bob", "viewer"));
             assert!(why.expect("may ask").allowed);
         }
+    }
+
+    #[test]
+    fn a_flood_of_roles_is_what_they_name_and_long_facts_are_refused() {
+        let api = api();
+        let admin = amy(&api, Role::Admin);
+        let mut request = about("person:bob", "viewer");
+        let flood = |word: &str| vec![word.to_owned(); 400_000];
+        request.subject = request.subject.map(|subject| wire::AccessSubject {
+            roles: flood("viewer"),
+            ..subject
+        });
+        let mut violations = Violations::default();
+        let subject = read_subject(&admin, request.subject.clone(), &mut violations);
+        assert_eq!(subject.roles, [Role::Viewer]);
+        request.subject = request.subject.map(|subject| wire::AccessSubject {
+            roles: flood("boss"),
+            teams: vec!["a team".to_owned()],
+            ..subject
+        });
+        request.owner = "o".repeat(257);
+        request.team = "t".repeat(65);
+        request.tags = vec!["vip".to_owned(), "v".repeat(65)];
+        let refused = api.explain(&admin, request).expect_err("refused");
+        let fields: Vec<_> = refused.violations().iter().map(|v| &*v.field).collect();
+        let expected = ["subject.roles", "subject.teams", "owner", "team", "tags[1]"];
+        assert_eq!(fields, expected);
     }
 
     #[test]

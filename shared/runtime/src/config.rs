@@ -285,11 +285,18 @@ impl Config {
         if !(1..=30).contains(&self.key_life_secs) {
             violations.push(Violation::new("key_life_secs", "must be from 1 to 30"));
         }
-        if self.database_connections_max == 0 {
-            violations.push(Violation::new(
+        for (field, is_none) in [
+            (
                 "database_connections_max",
-                "must be at least 1",
-            ));
+                self.database_connections_max == 0,
+            ),
+            ("calls_max", self.calls_max == 0),
+            ("connections_max", self.connections_max == 0),
+            ("peer_connections_max", self.peer_connections_max == 0),
+        ] {
+            if is_none {
+                violations.push(Violation::new(field, "must be at least 1"));
+            }
         }
         violations.extend(transport::check(self));
         if violations.is_empty() {

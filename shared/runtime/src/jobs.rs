@@ -1,9 +1,11 @@
 //! Background work, kept going.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use dossier_kernel::Error;
+use futures::FutureExt;
 use serde::Serialize;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -25,9 +27,9 @@ pub struct JobHealth {
     pub name: &'static str,
     /// Whether it runs now; `false` while it pauses after a failure or when it is done.
     pub running: bool,
-    /// Failures in a row.
+    /// Failures in a row: a job that then ran for a while, or is done, begins to count anew.
     pub failure_count: u32,
-    /// Why it failed last.
+    /// Why it failed last, while it has not done what it is for.
     pub last_error: Option<String>,
 }
 
@@ -71,12 +73,11 @@ async fn keep_going(job: Job, state: Arc<State>, stop: CancellationToken) {
     loop {
         state.begun();
         let begun = std::time::Instant::now();
-        // A task of its own, so that a panic is a failure like any other.
-        let mut task = tokio::spawn((job.run)());
-        let outcome = match (&mut task).await {
-            Ok(outcome) => outcome,
-            Err(error) => Err(Error::internal(error)),
-        };
+        // A panic is a failure like any other; its words went to the log by way of the panic hook.
+        let outcome = AssertUnwindSafe(async { (job.run)().await })
+            .catch_unwind()
+            .await;
+        let outcome = outcome.unwrap_or_else(|_| Err(Error::internal("the job panicked")));
         let error = match outcome {
             Ok(()) => {
                 state.done();
@@ -90,6 +91,7 @@ async fn keep_going(job: Job, state: Arc<State>, stop: CancellationToken) {
         }
         if begun.elapsed() > PAUSE_MAX {
             pause = PAUSE_MIN;
+            state.recovered();
         }
         state.failed(&error);
         let cause = std::error::Error::source(&error).map(ToString::to_string);
@@ -136,7 +138,15 @@ impl State {
     }
 
     fn done(&self) {
+        self.recovered();
         self.change(|job| job.running = false);
+    }
+
+    fn recovered(&self) {
+        self.change(|job| {
+            job.failure_count = 0;
+            job.last_error = None;
+        });
     }
 
     fn failed(&self, error: &Error) {
@@ -173,15 +183,53 @@ mod tests {
         let health = jobs.health();
         jobs.finish(Duration::from_secs(10)).await;
         assert_eq!(runs.load(Ordering::SeqCst), 3);
-        assert_eq!(health()[0].failure_count, 2);
-        assert!(!health()[0].running);
+        let health = health().remove(0);
+        assert!(!health.running);
+        assert_eq!(
+            (health.failure_count, &health.last_error),
+            (0, &None),
+            "done"
+        );
+    }
+
+    #[tokio::test]
+    async fn failures_in_a_row_are_counted_and_the_last_is_told() {
+        let stop = CancellationToken::new();
+        let job = Job::new("test.broken", || async {
+            Err(Error::unavailable("Never."))
+        });
+        let jobs = Jobs::start(vec![job], &stop);
+        let health = jobs.health();
+        while health()[0].failure_count < 2 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        assert_eq!(health()[0].last_error.as_deref(), Some("Never."));
+        stop.cancel();
+        jobs.finish(Duration::from_secs(10)).await;
     }
 
     #[tokio::test]
     async fn a_job_that_does_not_stop_is_cut_off() {
         let stop = CancellationToken::new();
-        let jobs = Jobs::start(vec![Job::new("test.deaf", std::future::pending)], &stop);
+        let held = Arc::new(());
+        let work = Arc::clone(&held);
+        let deaf = Job::new("test.deaf", move || {
+            let work = Arc::clone(&work);
+            async move {
+                let _work = work;
+                std::future::pending().await
+            }
+        });
+        let jobs = Jobs::start(vec![deaf], &stop);
+        while Arc::strong_count(&held) < 3 {
+            tokio::task::yield_now().await;
+        }
         stop.cancel();
         jobs.finish(Duration::from_millis(20)).await;
+        assert_eq!(
+            Arc::strong_count(&held),
+            1,
+            "neither the job nor its work is left"
+        );
     }
 }

@@ -4,7 +4,7 @@ use dossier_db::Once;
 use dossier_kernel::{Ctx, Error, Result, Timestamp, Violation};
 use dossier_proto::vault::v1 as wire;
 use dossier_proto::vault::v1::key_service_server::{KeyService, KeyServiceServer};
-use dossier_rpc::{ctx, status};
+use dossier_rpc::{configured, ctx, status};
 use dossier_vault::Vault;
 use dossier_vault::rotation::{Kind, Phase, Rotation};
 use prost::Message;
@@ -19,7 +19,7 @@ const START: &str = "dossier.vault.v1.KeyService/StartKeyRotation";
 pub(crate) struct Keyring(pub Vec<(&'static str, Vault)>);
 
 pub(crate) fn routes(keyring: Keyring) -> Routes {
-    Routes::new(KeyServiceServer::new(keyring))
+    Routes::new(configured!(KeyServiceServer::new(keyring)))
 }
 
 #[tonic::async_trait]
