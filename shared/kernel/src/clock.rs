@@ -76,7 +76,8 @@ impl Timestamp {
         if let Ok(at) =
             time::OffsetDateTime::parse(text, &time::format_description::well_known::Rfc3339)
         {
-            return i64::try_from(at.unix_timestamp_nanos() / 1_000)
+            // Rounded down, as in `from_secs_nanos`, before 1970 too.
+            return i64::try_from(at.unix_timestamp_nanos().div_euclid(1_000))
                 .ok()
                 .map(Self);
         }
@@ -150,6 +151,13 @@ mod tests {
         let (secs, nanos) = before.to_secs_nanos();
         assert_eq!((secs, nanos), (-1, 999_999_000));
         assert_eq!(Timestamp::from_secs_nanos(secs, nanos), Some(before));
+    }
+
+    #[test]
+    fn texts_and_messages_are_rounded_alike() {
+        let read = Timestamp::parse("1969-12-31T23:59:59.999999500Z");
+        assert_eq!(read, Timestamp::from_secs_nanos(-1, 999_999_500));
+        assert_eq!(read, Some(Timestamp(-1)));
     }
 
     #[test]

@@ -12,32 +12,37 @@ use zeroize::Zeroizing;
 
 pub use weakness::{DEMO_KEY, weakness};
 
-/// Larger files are no key files: refused before they are read into memory.
+/// Larger files are no key files, and are not read any further.
 pub const SIZE_BYTES_MAX: u64 = 16 * 1024;
 
 /// The file's text without the white space around it. `what` names the secret in errors, such as
 /// `root key`. [`Reason::NotFound`] when there is no such file; files that others may read are
 /// warned about, because orchestrators mount secrets with modes of their own.
 pub fn read(path: &Path, what: &str) -> Result<Zeroizing<String>> {
-    let mut file = File::open(path).map_err(|cause| refuse(path, what, "read", cause))?;
-    let facts = file
-        .metadata()
-        .map_err(|cause| refuse(path, what, "read", cause))?;
-    if facts.len() > SIZE_BYTES_MAX {
-        return Err(Error::new(
-            Reason::FailedPrecondition,
-            format!("The {what} file {} is too large to be one.", path.display()),
-        ));
-    }
+    let failed = |cause| refuse(path, what, "read", cause);
+    let file = File::open(path).map_err(failed)?;
+    let facts = file.metadata().map_err(failed)?;
     if facts.permissions().mode() & 0o077 != 0 {
         tracing::warn!(
             path = %path.display(),
             "the {what} file can be read by others; set its mode to 0600"
         );
     }
-    let mut text = Zeroizing::new(String::with_capacity(SIZE_BYTES_MAX as usize));
-    file.read_to_string(&mut text)
-        .map_err(|cause| refuse(path, what, "read", cause))?;
+    // Room for all that is read: a string that grows leaves its beginning behind in memory.
+    let mut text = Zeroizing::new(String::with_capacity(SIZE_BYTES_MAX as usize + 1));
+    // Counted while it is read: pipes, devices and files of the kernel say that they are empty.
+    file.take(SIZE_BYTES_MAX + 1)
+        .read_to_string(&mut text)
+        .map_err(failed)?;
+    if text.len() as u64 > SIZE_BYTES_MAX {
+        let shown = path.display();
+        return Err(Error::new(
+            Reason::FailedPrecondition,
+            format!(
+                "The {what} file {shown} has more than {SIZE_BYTES_MAX} bytes; it is no key file."
+            ),
+        ));
+    }
     Ok(Zeroizing::new(text.trim().to_owned()))
 }
 
@@ -172,7 +177,10 @@ mod tests {
         assert_eq!(missing.reason(), Reason::NotFound);
         let huge = folder.path().join("huge");
         fs::write(&huge, vec![b'x'; SIZE_BYTES_MAX as usize + 1]).expect("writes");
-        let refused = read(&huge, "root key").expect_err("refused");
-        assert_eq!(refused.reason(), Reason::FailedPrecondition);
+        // The second says that it is empty.
+        for path in [&huge, Path::new("/proc/self/smaps")] {
+            let refused = read(path, "root key").expect_err("refused");
+            assert_eq!(refused.reason(), Reason::FailedPrecondition, "{refused}");
+        }
     }
 }
