@@ -23,6 +23,15 @@ pub fn exporting() -> bool {
 
 /// The span of a call being served; a child of the caller's `traceparent` where that is valid.
 pub fn server_span(method: &str, request_id: &str, parent: Option<&str>) -> Span {
+    span("server", method, Some(request_id), parent)
+}
+
+/// The span of a call to a peer; a child of `parent`, the `traceparent` of the call being served.
+pub fn client_span(method: &str, parent: Option<&str>) -> Span {
+    span("client", method, None, parent)
+}
+
+fn span(kind: &str, method: &str, request_id: Option<&str>, parent: Option<&str>) -> Span {
     if !exporting() {
         return Span::none();
     }
@@ -31,42 +40,18 @@ pub fn server_span(method: &str, request_id: &str, parent: Option<&str>) -> Span
         parent: None,
         "call",
         otel.name = method,
-        otel.kind = "server",
+        otel.kind = kind,
         otel.status_code = tracing::field::Empty,
         rpc.system.name = "grpc",
         rpc.method = method,
         rpc.response.status_code = tracing::field::Empty,
         request_id,
     );
-    attach(&span, parent);
-    span
-}
-
-/// The span of a call to a peer; a child of `parent`, the `traceparent` of the call being served.
-pub fn client_span(method: &str, parent: Option<&str>) -> Span {
-    if !exporting() {
-        return Span::none();
-    }
-    let span = tracing::info_span!(
-        target: "dossier::rpc",
-        parent: None,
-        "call",
-        otel.name = method,
-        otel.kind = "client",
-        otel.status_code = tracing::field::Empty,
-        rpc.system.name = "grpc",
-        rpc.method = method,
-        rpc.response.status_code = tracing::field::Empty,
-    );
-    attach(&span, parent);
-    span
-}
-
-fn attach(span: &Span, parent: Option<&str>) {
     if let Some(parent) = parent.and_then(parse) {
         // Fails only where the span is not recorded, and then there is nothing to attach.
         let _ = span.set_parent(Context::new().with_remote_span_context(parent));
     }
+    span
 }
 
 /// Notes the outcome on the span. `code` is the name of the status code.
