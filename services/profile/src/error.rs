@@ -24,7 +24,7 @@ pub enum Error {
     /// Keys of one call name different customers; at least two, sorted.
     #[error("The identifiers name different customers ({}); name one customer's only.", some(.0))]
     IdentityConflict(Vec<CustomerId>),
-    #[error("The etag is not current; read the customer again, then decide again.")]
+    #[error("The etag is not current; read the resource again, then decide again.")]
     EtagMismatch {
         current: String,
         fields: Vec<String>,

@@ -91,7 +91,8 @@ impl Aviary {
 
     pub async fn create(&mut self, clients: &mut Clients) -> anyhow::Result<String> {
         let address = profile::Address {
-            region_code: "CN".to_owned(),
+            // Of Hong Kong no form of postal codes is known, so that any word is one.
+            region_code: "HK".to_owned(),
             postal_code: self.word("postal code"),
             address_lines: vec![self.word("address line")],
             ..Default::default()

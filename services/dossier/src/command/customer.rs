@@ -162,7 +162,7 @@ impl Who {
     dossier customer list --json | jq -r '.[].name'")]
 pub(crate) struct List {
     /// AIP-160 over type, gender, birth_date, region_code, language_code, time_zone, owner, team,
-    /// create_time, update_time, tags, attributes.ID
+    /// create_time, update_time, tags, industry, attributes.ID
     #[arg(long, default_value = "", hide_default_value = true)]
     filter: String,
 

@@ -39,6 +39,9 @@ pub(crate) fn customer(file: &Customer) -> String {
     line("time zone", &file.time_zone);
     line("owner", &file.owner);
     line("team", &file.team);
+    if let Some(industry) = &file.industry {
+        line("industry", &format!("{} {}", industry.code, industry.title));
+    }
     for point in &file.contact_points {
         line(
             if point.label.is_empty() {

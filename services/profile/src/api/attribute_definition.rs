@@ -6,18 +6,20 @@ use dossier_proto::common::v1::DataClass as WireClass;
 use dossier_proto::profile::v1 as wire;
 use dossier_proto::profile::v1::AttributeType as WireType;
 
+use super::mask::Mask;
 use super::request;
 use super::value::encode_time;
 use crate::domain::{
-    AttributeDefinition, AttributeType, DataClass, NewAttributeDefinition, Violations,
+    AttributeDefinition, AttributeEvolution, AttributeType, DataClass, NewAttributeDefinition,
+    Violations,
 };
 
 pub fn encode(definition: AttributeDefinition) -> wire::AttributeDefinition {
-    let name = definition.to_name();
+    let (name, etag) = (definition.to_name(), definition.etag());
     let AttributeDefinition {
         id: _,
         uid,
-        revision,
+        revision: _,
         create_time,
         update_time,
         kind,
@@ -25,6 +27,8 @@ pub fn encode(definition: AttributeDefinition) -> wire::AttributeDefinition {
         display_name,
         description,
         choices,
+        length_max,
+        count_max,
         deprecated,
     } = definition;
     let kind = match kind {
@@ -47,7 +51,7 @@ pub fn encode(definition: AttributeDefinition) -> wire::AttributeDefinition {
     wire::AttributeDefinition {
         name,
         uid: uid.to_string(),
-        etag: revision.to_string(),
+        etag,
         create_time: Some(encode_time(create_time)),
         update_time: Some(encode_time(update_time)),
         r#type: kind.into(),
@@ -56,7 +60,19 @@ pub fn encode(definition: AttributeDefinition) -> wire::AttributeDefinition {
         description,
         choices,
         deprecated,
+        length_max: encode_limit(length_max),
+        count_max: encode_limit(count_max),
     }
+}
+
+/// No limit of its own is 0.
+fn encode_limit(limit: Option<usize>) -> i32 {
+    limit.and_then(|limit| limit.try_into().ok()).unwrap_or(0)
+}
+
+/// A negative limit becomes one that is refused.
+fn decode_limit(limit: i32) -> Option<usize> {
+    (limit != 0).then(|| limit.try_into().unwrap_or(usize::MAX))
 }
 
 pub fn create(
@@ -81,6 +97,48 @@ pub fn create(
     Ok((decode(attribute_definition_id, definition), once))
 }
 
+pub fn update(
+    asked: wire::UpdateAttributeDefinitionRequest,
+) -> Result<(AttributeEvolution, Option<Once>)> {
+    let mut problems = Violations::default();
+    let method = "AttributeDefinitionService/UpdateAttributeDefinition";
+    let once = request::once(&asked.request_id, method, &asked, &mut problems);
+    let wire::UpdateAttributeDefinitionRequest {
+        attribute_definition,
+        update_mask,
+        request_id: _,
+    } = asked;
+    let definition = attribute_definition
+        .ok_or_else(|| request::invalid("attribute_definition", "is required"))?;
+    let id = named("attribute_definition.name", &definition.name)?;
+    let mask = Mask::of_definition(update_mask, &mut problems);
+    problems.into_result()?;
+    let etag = (!definition.etag.is_empty()).then(|| definition.etag.clone());
+    let NewAttributeDefinition {
+        id,
+        kind,
+        class,
+        display_name,
+        description,
+        choices,
+        length_max,
+        count_max,
+    } = decode(id, definition);
+    let text = |text: String| (!text.is_empty()).then_some(text);
+    let change = AttributeEvolution {
+        id,
+        etag,
+        kind: mask.one("type", kind),
+        class: mask.one("data_class", class),
+        display_name: mask.one("display_name", text(display_name)),
+        description: mask.one("description", text(description)),
+        choices: mask.one("choices", (!choices.is_empty()).then_some(choices)),
+        length_max: mask.one("length_max", length_max),
+        count_max: mask.one("count_max", count_max),
+    };
+    Ok((change, once))
+}
+
 pub fn deprecate(
     asked: wire::DeprecateAttributeDefinitionRequest,
 ) -> Result<(String, Option<Once>)> {
@@ -93,12 +151,16 @@ pub fn deprecate(
 }
 
 pub fn name(name: &str) -> Result<String> {
+    named("name", name)
+}
+
+fn named(field: &str, name: &str) -> Result<String> {
     let id = name
         .strip_prefix("attributeDefinitions/")
         .filter(|id| !id.is_empty());
     let words = "must be attributeDefinitions/{attribute_definition}";
     id.map(str::to_owned)
-        .ok_or_else(|| request::invalid("name", words))
+        .ok_or_else(|| request::invalid(field, words))
 }
 
 /// Types and classes that are not known are not stated either.
@@ -115,6 +177,8 @@ fn decode(id: String, definition: wire::AttributeDefinition) -> NewAttributeDefi
         description,
         choices,
         deprecated: _,
+        length_max,
+        count_max,
     } = definition;
     let kind = match WireType::try_from(r#type) {
         Ok(WireType::Unspecified) | Err(_) => None,
@@ -142,5 +206,7 @@ fn decode(id: String, definition: wire::AttributeDefinition) -> NewAttributeDefi
         display_name,
         description,
         choices,
+        length_max: decode_limit(length_max),
+        count_max: decode_limit(count_max),
     }
 }

@@ -5,7 +5,7 @@ use dossier_proto::profile::v1::attribute_definition_service_server::AttributeDe
 use dossier_proto::profile::v1::{
     AttributeDefinition, CreateAttributeDefinitionRequest, DeprecateAttributeDefinitionRequest,
     GetAttributeDefinitionRequest, ListAttributeDefinitionsRequest,
-    ListAttributeDefinitionsResponse,
+    ListAttributeDefinitionsResponse, UpdateAttributeDefinitionRequest,
 };
 use dossier_rpc::{ctx, status};
 use tonic::{Request, Response, Status};
@@ -59,6 +59,19 @@ impl AttributeDefinitionService for Api {
             attribute_definitions,
             next_page_token,
         }))
+    }
+
+    async fn update_attribute_definition(
+        &self,
+        call: Request<UpdateAttributeDefinitionRequest>,
+    ) -> Answer<AttributeDefinition> {
+        let ctx = ctx(&call)?;
+        let (change, once) = attribute_definition::update(call.into_inner()).map_err(status)?;
+        let done = self
+            .profile
+            .update_attribute_definition(&ctx, change, once)
+            .await;
+        done.map(answer).map_err(status)
     }
 
     async fn deprecate_attribute_definition(

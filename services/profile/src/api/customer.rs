@@ -11,7 +11,7 @@ use super::value::{encode_attribute, encode_date, encode_time};
 use crate::app::{Effect, Lookup, Seen};
 use crate::domain::{
     Address, AddressOutline, ContactPoint, ContactPointType, Customer, CustomerType, ExternalId,
-    Gender, Outline,
+    Gender, Industry, IndustryScheme, Outline,
 };
 
 /// As the caller may see it.
@@ -43,6 +43,7 @@ pub fn encode(seen: Seen) -> wire::Customer {
         attributes,
         owner,
         team,
+        industry,
         closed: _,
     } = customer;
     let attributes = attributes.into_iter().map(|(id, attribute)| {
@@ -74,6 +75,7 @@ pub fn encode(seen: Seen) -> wire::Customer {
         attributes: attributes.collect(),
         owner: owner.unwrap_or_default(),
         team: team.unwrap_or_default(),
+        industry: industry.map(self::industry),
         masked_fields: (!masked.is_empty()).then(|| FieldMask {
             paths: masked.into_iter().map(str::to_owned).collect(),
         }),
@@ -100,6 +102,7 @@ pub fn encode_outline(outline: Outline) -> wire::Customer {
         attributes,
         owner,
         team,
+        industry,
     } = outline;
     let attributes = attributes
         .into_iter()
@@ -129,6 +132,7 @@ pub fn encode_outline(outline: Outline) -> wire::Customer {
         attributes: attributes.collect::<BTreeMap<_, _>>(),
         owner: owner.unwrap_or_default(),
         team: team.unwrap_or_default(),
+        industry: industry.map(self::industry),
         masked_fields: None,
     }
 }
@@ -200,6 +204,20 @@ fn external_id(id: ExternalId) -> common::ExternalId {
     }
 }
 
+fn industry(industry: Industry) -> wire::Industry {
+    let (title, path) = (industry.title().to_owned(), industry.path());
+    let Industry { scheme, code } = industry;
+    let scheme = match scheme {
+        IndustryScheme::IsicRev4 => wire::IndustryScheme::IsicRev4,
+    };
+    wire::Industry {
+        scheme: scheme.into(),
+        code,
+        title,
+        path,
+    }
+}
+
 fn address(address: Address) -> wire::Address {
     let Address {
         region_code,
@@ -207,6 +225,7 @@ fn address(address: Address) -> wire::Address {
         administrative_area,
         locality,
         sublocality,
+        division_code,
         lines,
         label,
         primary,
@@ -220,6 +239,7 @@ fn address(address: Address) -> wire::Address {
         address_lines: lines.iter().map(|line| line.expose().clone()).collect(),
         label,
         primary,
+        division_code: division_code.unwrap_or_default(),
     }
 }
 
@@ -229,6 +249,7 @@ fn address_outline(outline: AddressOutline) -> wire::Address {
         administrative_area,
         locality,
         sublocality,
+        division_code,
         label,
         primary,
     } = outline;
@@ -241,5 +262,6 @@ fn address_outline(outline: AddressOutline) -> wire::Address {
         address_lines: Vec::new(),
         label,
         primary,
+        division_code: division_code.unwrap_or_default(),
     }
 }

@@ -8,7 +8,7 @@ use super::mask::Mask;
 use super::value::{decode_attribute, decode_date, decode_time};
 use crate::domain::{
     Address, ContactPoint, ContactPointType, CustomerType, Draft, ExternalId, Gender, Hidden,
-    Violations, attribute_path,
+    Industry, IndustryScheme, Violations, attribute_path,
 };
 
 /// Reads the fields that count. What cannot be read is left out and named in the draft's problems;
@@ -39,6 +39,7 @@ pub fn decode(customer: wire::Customer, mask: &Mask) -> Draft {
         attributes,
         owner,
         team,
+        industry,
         masked_fields: _,
     } = customer;
     let mut problems = Violations::default();
@@ -66,6 +67,7 @@ pub fn decode(customer: wire::Customer, mask: &Mask) -> Draft {
             .map_err(|words| problems.add("birth_date", words))
             .ok()
     });
+    let industry = industry.and_then(|given| self::industry(given, &mut problems));
     let points = contact_points.into_iter().enumerate();
     let contact_points = points.map(|(index, point)| contact_point(index, point, &mut problems));
     let contact_points = contact_points.collect();
@@ -97,6 +99,7 @@ pub fn decode(customer: wire::Customer, mask: &Mask) -> Draft {
         attributes: mask.attributes(values),
         owner: mask.one("owner", text(owner)),
         team: mask.one("team", text(team)),
+        industry: mask.one("industry", industry),
         unseen: Hidden::default(),
         problems,
     }
@@ -109,6 +112,23 @@ fn text(text: String) -> Option<String> {
 
 fn pii(value: String) -> Option<Pii<String>> {
     text(value).map(Pii::new)
+}
+
+fn industry(industry: wire::Industry, problems: &mut Violations) -> Option<Industry> {
+    let wire::Industry {
+        scheme,
+        code,
+        title: _,
+        path: _,
+    } = industry;
+    let scheme = match wire::IndustryScheme::try_from(scheme) {
+        Ok(wire::IndustryScheme::IsicRev4) => IndustryScheme::IsicRev4,
+        Ok(wire::IndustryScheme::Unspecified) | Err(_) => {
+            problems.add("industry.scheme", "is required: ISIC_REV_4");
+            return None;
+        }
+    };
+    Some(Industry { scheme, code })
 }
 
 fn contact_point(
@@ -168,6 +188,7 @@ fn address(address: wire::Address) -> Address {
         address_lines,
         label,
         primary,
+        division_code,
     } = address;
     Address {
         region_code,
@@ -175,6 +196,7 @@ fn address(address: wire::Address) -> Address {
         administrative_area: text(administrative_area),
         locality: text(locality),
         sublocality: text(sublocality),
+        division_code: text(division_code),
         lines: address_lines.into_iter().map(Pii::new).collect(),
         label,
         primary,

@@ -8,7 +8,7 @@ use prost_types::FieldMask;
 use crate::domain::{AttributePatch, AttributeValue, Many, Violations};
 
 /// Fields that can be changed.
-const FIELDS: [&str; 17] = [
+const FIELDS: [&str; 18] = [
     "type",
     "display_name",
     "given_name",
@@ -26,10 +26,22 @@ const FIELDS: [&str; 17] = [
     "attributes",
     "owner",
     "team",
+    "industry",
+];
+
+/// Fields of an attribute definition.
+const DEFINITION_FIELDS: [&str; 7] = [
+    "type",
+    "data_class",
+    "display_name",
+    "description",
+    "choices",
+    "length_max",
+    "count_max",
 ];
 
 /// Output fields: in a mask they are ignored, as in a message (AIP-203).
-const OUTPUT_FIELDS: [&str; 8] = [
+const OUTPUT_FIELDS: [&str; 9] = [
     "name",
     "uid",
     "etag",
@@ -38,6 +50,7 @@ const OUTPUT_FIELDS: [&str; 8] = [
     "delete_time",
     "purge_time",
     "masked_fields",
+    "deprecated",
 ];
 
 /// How a message is read as a draft.
@@ -52,33 +65,49 @@ pub enum Mask {
 }
 
 impl Mask {
-    /// `unnamed` is how to read the message when there is no mask.
+    /// Of a customer. `unnamed` is how to read the message when there is no mask.
     pub fn of(mask: Option<FieldMask>, unnamed: Self, problems: &mut Violations) -> Self {
-        let Some(FieldMask { paths }) = mask.filter(|mask| !mask.paths.is_empty()) else {
-            return unnamed;
+        let is_attribute = |path: &str| {
+            path.strip_prefix("attributes.")
+                .is_some_and(|id| !id.is_empty())
         };
+        let words = format!(
+            "names a field that is none of {}, attributes.{{id}}",
+            FIELDS.join(", ")
+        );
+        Self::read(mask, &FIELDS, is_attribute, &words, problems).unwrap_or(unnamed)
+    }
+
+    /// Of an attribute definition; without a mask every field that is set counts.
+    pub fn of_definition(mask: Option<FieldMask>, problems: &mut Violations) -> Self {
+        let fields = DEFINITION_FIELDS.join(", ");
+        let words = format!("names a field that is none of {fields}");
+        let nothing_else = |_: &str| false;
+        let named = Self::read(mask, &DEFINITION_FIELDS, nothing_else, &words, problems);
+        named.unwrap_or(Self::Set)
+    }
+
+    /// `None` where there is no mask.
+    fn read(
+        mask: Option<FieldMask>,
+        fields: &[&str],
+        is_field_too: impl Fn(&str) -> bool,
+        words: &str,
+        problems: &mut Violations,
+    ) -> Option<Self> {
+        let FieldMask { paths } = mask.filter(|mask| !mask.paths.is_empty())?;
         let mut named = BTreeSet::new();
         for path in paths {
-            let known = |path: &str| {
-                let attribute = path
-                    .strip_prefix("attributes.")
-                    .is_some_and(|id| !id.is_empty());
-                attribute || FIELDS.contains(&path)
-            };
             match path.as_str() {
-                "*" => named.extend(FIELDS.map(str::to_owned)),
+                "*" => named.extend(fields.iter().map(|&field| field.to_owned())),
                 path if OUTPUT_FIELDS.contains(&path) => {}
-                path if known(path) => drop(named.insert(path.to_owned())),
-                _ => problems.add_to_request(
-                    "update_mask",
-                    format!(
-                        "names a field that is none of {}, attributes.{{id}}",
-                        FIELDS.join(", ")
-                    ),
-                ),
+                path if fields.contains(&path) || is_field_too(path) => {
+                    named.insert(path.to_owned());
+                }
+                _ => problems.add_to_request("update_mask", words),
             }
         }
-        Self::Named(named)
+        Some(Self::Named(named))
     }
 
     pub fn one<T>(&self, field: &str, value: Option<T>) -> Patch<T> {

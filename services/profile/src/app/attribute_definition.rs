@@ -5,7 +5,7 @@ use dossier_kernel::{Ctx, PageSize, PageToken, Result};
 use uuid::Uuid;
 
 use super::Profile;
-use crate::domain::{AttributeDefinition, NewAttributeDefinition, Violations};
+use crate::domain::{AttributeDefinition, AttributeEvolution, NewAttributeDefinition, Violations};
 use crate::error::Error;
 use crate::store::attribute_definition::{self as store, Model};
 
@@ -41,6 +41,8 @@ impl Profile {
                     "display_name",
                     "description",
                     "choices",
+                    "length_max",
+                    "count_max",
                 ];
                 tx.touch(definition.to_name(), fields);
                 Ok(row)
@@ -79,6 +81,43 @@ impl Profile {
         Ok((rows, next))
     }
 
+    /// Changes what every value that is there survives. ETAG_MISMATCH when an etag is given and is not
+    /// current.
+    pub async fn update_attribute_definition(
+        &self,
+        ctx: &Ctx,
+        change: AttributeEvolution,
+        once: Option<Once>,
+    ) -> Result<AttributeDefinition> {
+        let (tenant, clock) = (ctx.tenant.clone(), self.0.clock.clone());
+        let work = self.0.db.write_once(ctx, once, move |tx| {
+            Box::pin(async move {
+                let row = store::lock(tx, &tenant, &change.id).await?;
+                let mut definition = row
+                    .ok_or_else(|| Error::NoDefinition(change.id.clone()))?
+                    .into_definition()?;
+                let current = definition.etag();
+                let etag = change.etag.clone();
+                let mut violations = Violations::default();
+                let changed = definition.evolve(change, clock.now(), &mut violations);
+                if etag.is_some_and(|etag| etag != current) {
+                    let changed = changed.unwrap_or_default();
+                    let fields = changed.into_iter().map(str::to_owned).collect();
+                    return Err(Error::EtagMismatch { current, fields }.into());
+                }
+                violations.into_result()?;
+                let changed = changed.unwrap_or_default();
+                let row = Model::of(&tenant, &definition);
+                if !changed.is_empty() {
+                    store::update(tx, &tenant, row.clone()).await?;
+                }
+                tx.touch(definition.to_name(), changed);
+                Ok(row)
+            })
+        });
+        work.await?.value.into_definition()
+    }
+
     /// Stops new values; deprecating twice changes nothing.
     pub async fn deprecate_attribute_definition(
         &self,
@@ -89,7 +128,7 @@ impl Profile {
         let (tenant, clock) = (ctx.tenant.clone(), self.0.clock.clone());
         let work = self.0.db.write_once(ctx, once, move |tx| {
             Box::pin(async move {
-                let row = store::find(tx.conn(), &tenant, &id).await?;
+                let row = store::lock(tx, &tenant, &id).await?;
                 let mut definition = row
                     .ok_or_else(|| Error::NoDefinition(id))?
                     .into_definition()?;

@@ -6,10 +6,10 @@ use dossier_kernel::{Money, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::attribute_definition::{COUNT_MAX, is_id};
-use super::{AttributeType, Date, Definitions, Hidden, Protection, Violations};
+use super::{AttributeType, Date, Definitions, Hidden, Protection, Violations, normalize};
 
-const TEXT_LENGTH_MAX: usize = 4_096;
-const LIST_LENGTH_MAX: usize = 100;
+pub const TEXT_LENGTH_MAX: usize = 4_096;
+pub const LIST_LENGTH_MAX: usize = 100;
 
 /// One value. Its serde form is what stores keep and filters look into (`{"i":5}`): the letters
 /// stay. No `Debug`, because a value can be as personal as its definition says.
@@ -47,6 +47,26 @@ impl AttributeValue {
             Self::Time(_) => AttributeType::Time,
             Self::Money(_) => AttributeType::Money,
             Self::StringList(_) => AttributeType::StringList,
+        }
+    }
+
+    /// In one spelling: a choice of an enum as choices are spelt, other texts as prose.
+    #[must_use]
+    pub fn normalize(self, kind: AttributeType) -> Self {
+        match self {
+            Self::String(text) if kind == AttributeType::Enum => {
+                Self::String(normalize::text(&text))
+            }
+            Self::String(text) => Self::String(normalize::prose(&text)),
+            Self::StringList(texts) => {
+                Self::StringList(texts.iter().map(|text| normalize::prose(text)).collect())
+            }
+            Self::Int(_)
+            | Self::Decimal(_)
+            | Self::Bool(_)
+            | Self::Date(_)
+            | Self::Time(_)
+            | Self::Money(_) => self,
         }
     }
 
@@ -160,13 +180,16 @@ impl AttributePatch {
                 Some(definition) if definition.deprecated => {
                     violations.add(path(), "is deprecated and takes no new values");
                 }
-                Some(definition) => match definition.objection(&value) {
-                    Some(words) => violations.add(path(), words),
-                    None => {
-                        let protection = definition.class.protection();
-                        field.insert(id, Attribute { protection, value });
+                Some(definition) => {
+                    let value = value.normalize(definition.kind);
+                    match definition.objection(&value) {
+                        Some(words) => violations.add(path(), words),
+                        None => {
+                            let protection = definition.class.protection();
+                            field.insert(id, Attribute { protection, value });
+                        }
                     }
-                },
+                }
             }
         }
         if field.len() > COUNT_MAX {

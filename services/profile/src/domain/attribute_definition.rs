@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use dossier_kernel::Timestamp;
 use uuid::Uuid;
 
+use super::attribute::{LIST_LENGTH_MAX, TEXT_LENGTH_MAX};
 use super::{AttributeValue, Violations, normalize};
 
 /// The most definitions a tenant may have; also the most attributes of a customer.
@@ -116,6 +117,10 @@ pub struct AttributeDefinition {
     pub description: String,
     /// The legal values of an enum; empty for other types.
     pub choices: Vec<String>,
+    /// The longest text of a STRING or STRING_LIST in characters, where it is less than for all.
+    pub length_max: Option<usize>,
+    /// The most texts of a STRING_LIST, where they are fewer than for all.
+    pub count_max: Option<usize>,
     /// Old values stay readable, new ones are refused.
     pub deprecated: bool,
 }
@@ -132,6 +137,8 @@ pub struct NewAttributeDefinition {
     pub display_name: String,
     pub description: String,
     pub choices: Vec<String>,
+    pub length_max: Option<usize>,
+    pub count_max: Option<usize>,
 }
 
 impl NewAttributeDefinition {
@@ -157,51 +164,28 @@ impl NewAttributeDefinition {
         if self.class.is_none() {
             field("data_class", "must be NONE, QUASI, DIRECT or SENSITIVE");
         }
-        let display_name = normalize::text(&self.display_name);
-        if display_name.chars().count() > 128 {
-            field("display_name", "must have at most 128 characters");
-        }
-        if self.description.chars().count() > 1_024 {
-            field("description", "must have at most 1,024 characters");
-        }
-        if self.description.contains('\0') {
-            field("description", "must not contain the character U+0000");
-        }
-        let mut choices: Vec<String> = Vec::with_capacity(self.choices.len());
-        for (index, choice) in self.choices.iter().enumerate() {
-            let choice = normalize::text(choice);
-            if !(1..=128).contains(&choice.chars().count()) {
-                field(
-                    &format!("choices[{index}]"),
-                    "must have 1 to 128 characters",
-                );
-            } else if choices.contains(&choice) {
-                field(&format!("choices[{index}]"), "is named twice");
-            }
-            choices.push(choice);
-        }
-        match (self.kind, choices.len()) {
-            (Some(AttributeType::Enum), 1..=CHOICES_MAX) | (None, _) => {}
-            (Some(AttributeType::Enum), _) => field("choices", "must have 1 to 500 choices"),
-            (Some(_), 0) => {}
-            (Some(_), _) => field("choices", "belong to attributes of type ENUM only"),
-        }
-        if !violations.is_empty() {
-            return None;
-        }
-        Some(AttributeDefinition {
+        let definition = AttributeDefinition {
             id: self.id,
             uid,
             revision: 1,
             create_time: now,
             update_time: now,
-            kind: self.kind?,
-            class: self.class?,
-            display_name,
+            // A definition without them is refused below.
+            kind: self.kind.unwrap_or(AttributeType::String),
+            class: self.class.unwrap_or(DataClass::Sensitive),
+            display_name: normalize::text(&self.display_name),
             description: self.description,
-            choices,
+            choices: self
+                .choices
+                .iter()
+                .map(|choice| normalize::text(choice))
+                .collect(),
+            length_max: self.length_max,
+            count_max: self.count_max,
             deprecated: false,
-        })
+        };
+        definition.check_details(self.kind.is_some(), violations);
+        violations.is_empty().then_some(definition)
     }
 }
 
@@ -211,12 +195,92 @@ impl AttributeDefinition {
         format!("attributeDefinitions/{}", self.id)
     }
 
+    pub fn etag(&self) -> String {
+        self.revision.to_string()
+    }
+
     /// What is wrong with `value` as a value of this attribute; `None` when nothing is.
     pub fn objection(&self, value: &AttributeValue) -> Option<String> {
         if value.kind() != self.kind && !self.takes_as_choice(value) {
             return Some(format!("must be {}", describe(self.kind)));
         }
-        value.objection()
+        value.objection().or_else(|| self.exceeds(value))
+    }
+
+    /// Names what is wrong beside type and class; whether details belong to the type is asked where
+    /// it `has_kind`.
+    pub(super) fn check_details(&self, has_kind: bool, violations: &mut Violations) {
+        let mut field = |name: &str, words: &str| {
+            violations.add(format!("attribute_definition.{name}"), words);
+        };
+        if self.display_name.chars().count() > 128 {
+            field("display_name", "must have at most 128 characters");
+        }
+        if self.description.chars().count() > 1_024 {
+            field("description", "must have at most 1,024 characters");
+        }
+        if self.description.contains('\0') {
+            field("description", "must not contain the character U+0000");
+        }
+        for (index, choice) in self.choices.iter().enumerate() {
+            let path = format!("choices[{index}]");
+            if !(1..=128).contains(&choice.chars().count()) {
+                field(&path, "must have 1 to 128 characters");
+            } else if self.choices[..index].contains(choice) {
+                field(&path, "is named twice");
+            }
+        }
+        if !has_kind {
+            return;
+        }
+        match (self.kind, self.choices.len()) {
+            (AttributeType::Enum, 1..=CHOICES_MAX) => {}
+            (AttributeType::Enum, _) => field("choices", "must have 1 to 500 choices"),
+            (_, 0) => {}
+            (_, _) => field("choices", "belong to attributes of type ENUM only"),
+        }
+        let is_text = matches!(self.kind, AttributeType::String | AttributeType::StringList);
+        match self.length_max {
+            Some(_) if !is_text => field(
+                "length_max",
+                "belongs to attributes of type STRING and STRING_LIST only",
+            ),
+            Some(length) if !(1..=TEXT_LENGTH_MAX).contains(&length) => {
+                field("length_max", "must be 1 to 4,096, or 0 for 4,096");
+            }
+            Some(_) | None => {}
+        }
+        match self.count_max {
+            Some(_) if self.kind != AttributeType::StringList => {
+                field(
+                    "count_max",
+                    "belongs to attributes of type STRING_LIST only",
+                );
+            }
+            Some(count) if !(1..=LIST_LENGTH_MAX).contains(&count) => {
+                field("count_max", "must be 1 to 100, or 0 for 100");
+            }
+            Some(_) | None => {}
+        }
+    }
+
+    /// What keeps `value` from being within the definition's own limits.
+    fn exceeds(&self, value: &AttributeValue) -> Option<String> {
+        let length = self.length_max.unwrap_or(TEXT_LENGTH_MAX);
+        let count = self.count_max.unwrap_or(LIST_LENGTH_MAX);
+        let long = |text: &String| text.chars().count() > length;
+        match value {
+            AttributeValue::String(text) if self.kind == AttributeType::String && long(text) => {
+                Some(format!("must have at most {length} characters"))
+            }
+            AttributeValue::StringList(texts) if texts.len() > count => {
+                Some(format!("must have at most {count} texts"))
+            }
+            AttributeValue::StringList(texts) if texts.iter().any(long) => {
+                Some(format!("must have texts of at most {length} characters"))
+            }
+            _ => None,
+        }
     }
 
     fn takes_as_choice(&self, value: &AttributeValue) -> bool {

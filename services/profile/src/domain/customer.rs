@@ -7,8 +7,8 @@ use dossier_kernel::{CustomerId, Patch, Pii, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Address, Attribute, Checked, ContactPoint, Date, Definitions, Draft, ExternalId, Hidden, Key,
-    Violations, address, contact_point, external_id, tag,
+    Address, Attribute, Checked, ContactPoint, Date, Definitions, Draft, ExternalId, Hidden,
+    Industry, Key, Violations, address, contact_point, external_id, tag,
 };
 
 /// How long a deleted file is kept before it is purged.
@@ -90,6 +90,8 @@ pub struct Customer {
     /// The principal that looks after the customer, such as `person:amy`.
     pub owner: Option<String>,
     pub team: Option<String>,
+    /// An organisation's.
+    pub industry: Option<Industry>,
     /// The SENSITIVE values as they are stored, where there are any and they were not opened: then
     /// they are not among the attributes, and are saved again as they are.
     pub closed: Option<Vec<u8>>,
@@ -258,6 +260,7 @@ impl Customer {
             attributes: BTreeMap::new(),
             owner: None,
             team: None,
+            industry: None,
             closed: None,
         }
     }
@@ -287,6 +290,7 @@ impl Customer {
             attributes,
             owner,
             team,
+            industry,
             unseen,
             problems: _,
         } = draft;
@@ -306,6 +310,7 @@ impl Customer {
         attributes.apply(&mut self.attributes, unseen, definitions, violations);
         owner.apply(&mut self.owner);
         team.apply(&mut self.team);
+        industry.apply(&mut self.industry);
 
         match display_name {
             Patch::Set(name) => self.display_name = name,
@@ -363,6 +368,7 @@ impl Customer {
         match self.kind {
             CustomerType::Person => {
                 forbid(self.legal_name.is_some(), "legal_name", "organizations");
+                forbid(self.industry.is_some(), "industry", "organizations");
             }
             CustomerType::Organization => {
                 forbid(self.given_name.is_some(), "given_name", "persons");
@@ -388,6 +394,7 @@ impl Customer {
         );
         limit(self.addresses.len(), address::COUNT_MAX, "addresses");
         limit(self.tags.len(), tag::COUNT_MAX, "tags");
+        external_id::check_whole(&self.external_ids, self.kind, violations);
     }
 }
 
@@ -423,6 +430,7 @@ fn changed_fields(before: &Customer, after: &Customer) -> Vec<String> {
         attributes,
         owner,
         team,
+        industry,
         closed: _,
     } = after;
     let scalars = [
@@ -442,6 +450,7 @@ fn changed_fields(before: &Customer, after: &Customer) -> Vec<String> {
         ("tags", *tags != before.tags),
         ("owner", *owner != before.owner),
         ("team", *team != before.team),
+        ("industry", *industry != before.industry),
     ];
     let changed = scalars.into_iter().filter(|(_, differs)| *differs);
     let mut fields: Vec<String> = changed.map(|(name, _)| name.to_owned()).collect();

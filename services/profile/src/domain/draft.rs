@@ -4,7 +4,8 @@ use dossier_kernel::{Patch, Pii, Timestamp};
 
 use super::{
     Address, AttributePatch, ContactPoint, CustomerType, Date, Definitions, ExternalId, Gender,
-    Hidden, Key, Many, Protection, Violations, address, contact_point, external_id, normalize, tag,
+    Hidden, Industry, Key, Many, Protection, Violations, address, contact_point, external_id,
+    normalize, tag,
 };
 
 const OWNER_LENGTH_MAX: usize = 256;
@@ -31,6 +32,7 @@ pub struct Draft {
     pub attributes: AttributePatch,
     pub owner: Patch<String>,
     pub team: Patch<String>,
+    pub industry: Patch<Industry>,
     /// What whoever says it does not see of the file.
     pub unseen: Hidden,
     /// What could not even be read; [`Draft::check`] names it with the rest.
@@ -71,6 +73,7 @@ impl Draft {
             attributes,
             owner,
             team,
+            industry,
             unseen,
             problems,
         } = self;
@@ -141,6 +144,12 @@ impl Draft {
             mark("owner", owner, OWNER_LENGTH_MAX),
             mark("team", team, TEAM_LENGTH_MAX),
         );
+        let industry = map(industry, |industry: Industry| {
+            industry
+                .check()
+                .map_err(|words| violations.add("industry.code", words))
+                .ok()
+        });
         let region = match &region_code {
             Patch::Set(code) => Some(code.as_str()),
             Patch::Absent | Patch::Clear => region,
@@ -163,6 +172,7 @@ impl Draft {
             attributes,
             owner,
             team,
+            industry,
             unseen,
             problems: Violations::default(),
         })

@@ -9,24 +9,31 @@
 //! | what a caller may not see, and so not erase | [`Hidden`] |
 //! | the part that may leave without a key | [`Outline`] |
 //! | identifiers by which a customer is found | [`Key`] |
-//! | a tenant's own fields | [`AttributeDefinition`], [`AttributeValue`] |
+//! | a tenant's own fields | [`AttributeDefinition`], [`AttributeEvolution`], [`AttributeValue`] |
 //! | a secret of a program, and who may make one | [`ApiKey`] |
 //! | one spelling of the same thing | [`normalize`] |
+//! | codes with a checksum or a published list | `resident_id`, `credit_code`, `division`, `postal_code`, [`Industry`] |
 
 mod address;
 mod api_key;
 mod attribute;
 mod attribute_definition;
+mod attribute_evolution;
 mod contact_point;
+mod credit_code;
 mod customer;
 mod date;
+mod division;
 mod draft;
 mod external_id;
 mod hidden;
+pub mod industry;
 mod key;
 mod many;
 pub mod normalize;
 mod outline;
+mod postal_code;
+mod resident_id;
 mod tag;
 mod violations;
 
@@ -36,12 +43,14 @@ pub use attribute::{Attribute, AttributePatch, AttributeValue, path as attribute
 pub use attribute_definition::{
     AttributeDefinition, AttributeType, DataClass, Definitions, NewAttributeDefinition, Protection,
 };
+pub use attribute_evolution::AttributeEvolution;
 pub use contact_point::{ContactPoint, ContactPointType};
 pub use customer::{Customer, CustomerType, Gender};
 pub use date::Date;
 pub use draft::{Checked, Draft};
-pub use external_id::{ExternalId, is_namespace};
+pub use external_id::ExternalId;
 pub use hidden::Hidden;
+pub use industry::{Industry, IndustryScheme};
 pub use key::{Key, KeyKind};
 pub use many::Many;
 pub use outline::{AddressOutline, Outline};

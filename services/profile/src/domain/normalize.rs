@@ -14,21 +14,50 @@ pub const TIME_ZONE_WORDS: &str = "must be an IANA time zone, such as Asia/Shang
 const EMAIL_BYTES_MAX: usize = 254;
 
 /// Names, labels and tags: Unicode NFKC, which also folds full and half width; white space and
-/// control characters become single spaces, none at the ends.
+/// control characters become single spaces, none at the ends; what nobody sees is left out.
 pub fn text(text: &str) -> String {
     // Most texts need nothing; composing them anew would cost more than looking.
     if unicode_normalization::is_nfkc(text) && is_tidy(text) {
         return text.to_owned();
     }
-    let composed: String = text.nfkc().collect();
+    let composed: String = visible(text).nfkc().collect();
     let words = composed.split(|c: char| c.is_whitespace() || c.is_control());
     let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
     words.join(" ")
 }
 
+/// Text of several lines: Unicode NFC, because full width is good style in Chinese prose; lines end in
+/// `\n`, nothing blank stands at the ends, what nobody sees is left out.
+pub fn prose(text: &str) -> String {
+    let composed: String = visible(text).nfc().collect();
+    composed.replace("\r\n", "\n").trim().to_owned()
+}
+
+/// Codes that people type: NFKC in capitals, without white space and what nobody sees.
+pub fn code(text: &str) -> String {
+    let letters = visible(text).nfkc().filter(|c| !c.is_whitespace());
+    // What a space held apart can compose.
+    letters.nfkc().collect::<String>().to_ascii_uppercase()
+}
+
+/// The characters that can be seen or hold others together. What word processors and address books
+/// leave behind (soft hyphens, zero width spaces, marks of direction) would make two of one name.
+fn visible(text: &str) -> impl Iterator<Item = char> {
+    text.chars().filter(|c| !is_invisible(*c))
+}
+
+/// The joiners U+200C and U+200D are not among them: scripts and emoji need those.
+const fn is_invisible(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{2064}' | '\u{2066}'..='\u{206f}' | '\u{feff}'
+    )
+}
+
 /// `text` after the first round: nothing that splitting at white space would change.
 fn is_tidy(text: &str) -> bool {
-    let odd = |c: char| c != ' ' && (c.is_whitespace() || c.is_control());
+    let odd = |c: char| c != ' ' && (c.is_whitespace() || c.is_control() || is_invisible(c));
     !text.contains(odd) && !text.contains("  ") && text.trim_matches(' ').len() == text.len()
 }
 
@@ -36,7 +65,8 @@ fn is_tidy(text: &str) -> bool {
 /// (dots, `+` suffixes) differs between them and is left alone.
 pub fn email(address: &str) -> Result<String, &'static str> {
     const WORDS: &str = "must be an e-mail address, such as name@example.com";
-    let lower = address.trim().nfkc().collect::<String>().to_lowercase();
+    let composed: String = visible(address).nfkc().collect();
+    let lower = composed.trim().to_lowercase();
     // Lower case of a composed letter can be one that composes.
     let folded: String = lower.nfkc().collect();
     if folded.len() > EMAIL_BYTES_MAX {
@@ -58,14 +88,13 @@ pub fn email(address: &str) -> Result<String, &'static str> {
 pub fn phone(number: &str, region: Option<&str>) -> Result<String, &'static str> {
     const WORDS: &str = "must be a phone number in E.164, such as +8613800000000, or in the national form of \
                          the customer's region_code";
-    let digits: String = number.trim().nfkc().collect();
+    let composed: String = visible(number).nfkc().collect();
+    let digits = composed.trim();
     if digits.len() > 64 {
         return Err(WORDS);
     }
     let region = region.and_then(|code| Region::from_code(code).ok());
-    let parsed = PHONE_NUMBER_UTIL
-        .parse(&digits, region)
-        .map_err(|_| WORDS)?;
+    let parsed = PHONE_NUMBER_UTIL.parse(digits, region).map_err(|_| WORDS)?;
     match PHONE_NUMBER_UTIL.is_possible_number_with_reason(&parsed) {
         Ok(NumberLengthType::IsPossible) => {}
         Ok(NumberLengthType::IsPossibleLocalOnly) | Err(_) => return Err(WORDS),
@@ -141,6 +170,42 @@ mod tests {
     }
 
     #[test]
+    fn what_nobody_sees_is_left_out() {
+        assert_eq!(text("\u{feff}王\u{200b}小\u{ad}明\u{200e}"), "王小明");
+        assert_eq!(
+            text("e\u{200b}\u{301}"),
+            "é",
+            "composed when nothing stands between"
+        );
+        assert_eq!(
+            text("👩\u{200d}🔬"),
+            "👩\u{200d}🔬",
+            "joined emoji stay one"
+        );
+        assert_eq!(
+            email("a\u{200b}@example.com\u{feff}").as_deref(),
+            Ok("a@example.com")
+        );
+        let copied = "\u{202d}+86 138 0000 0000\u{202c}";
+        assert_eq!(phone(copied, None).as_deref(), Ok("+8613800000000"));
+        for c in (char::MIN..=char::MAX).filter(|c| !is_invisible(*c)) {
+            let alone = std::iter::once(c);
+            assert!(!alone.nfkc().any(is_invisible), "{}", c.escape_unicode());
+        }
+    }
+
+    #[test]
+    fn prose_keeps_its_lines_and_its_width() {
+        assert_eq!(prose("\n第一行，\r\n第二行\u{200b} "), "第一行，\n第二行");
+        assert_eq!(prose("e\u{301}"), "é");
+    }
+
+    #[test]
+    fn codes_lose_what_was_typed_between_them() {
+        assert_eq!(code(" １1 a\u{a0}b\u{feff}"), "11AB");
+    }
+
+    #[test]
     fn emails_are_folded_or_refused() {
         assert_eq!(
             email(" Li.Na@Example.COM ").as_deref(),
@@ -210,6 +275,14 @@ mod tests {
         fn normalising_text_twice_is_normalising_it_once(given in any::<String>()) {
             let once = text(&given);
             prop_assert_eq!(text(&once), once);
+        }
+
+        #[test]
+        fn normalising_prose_or_a_code_twice_is_normalising_it_once(given in any::<String>()) {
+            let once = prose(&given);
+            prop_assert_eq!(prose(&once), once);
+            let once = code(&given);
+            prop_assert_eq!(code(&once), once);
         }
 
         #[test]

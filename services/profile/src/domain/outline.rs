@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use dossier_kernel::{CustomerId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{Address, Attribute, AttributeValue, Customer, CustomerType, Date, Gender, Protection};
+use super::{
+    Address, Attribute, AttributeValue, Customer, CustomerType, Date, Gender, Industry, Protection,
+};
 
 /// Its serde form is part of feed bodies: fields may be added, never renamed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +42,8 @@ pub struct Outline {
     pub owner: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub team: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub industry: Option<Industry>,
 }
 
 /// Where somebody lives, as far as the city's district.
@@ -52,6 +56,8 @@ pub struct AddressOutline {
     pub locality: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sublocality: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub division_code: Option<String>,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub label: String,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -85,6 +91,7 @@ impl Outline {
             attributes,
             owner,
             team,
+            industry,
             closed: _,
         } = customer;
         Self {
@@ -105,6 +112,7 @@ impl Outline {
             attributes: clear(attributes),
             owner: owner.clone(),
             team: team.clone(),
+            industry: industry.clone(),
         }
     }
 }
@@ -117,6 +125,7 @@ impl AddressOutline {
             administrative_area,
             locality,
             sublocality,
+            division_code,
             lines: _,
             label,
             primary,
@@ -126,6 +135,7 @@ impl AddressOutline {
             administrative_area: administrative_area.clone(),
             locality: locality.clone(),
             sublocality: sublocality.clone(),
+            division_code: division_code.clone(),
             label: label.clone(),
             primary: *primary,
         }

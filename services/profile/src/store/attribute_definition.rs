@@ -32,6 +32,10 @@ pub struct Model {
     #[sea_orm(column_type = "JsonBinary")]
     pub choices: Texts,
     pub deprecated: bool,
+    #[serde(default)]
+    pub length_max: Option<i32>,
+    #[serde(default)]
+    pub count_max: Option<i32>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -58,6 +62,8 @@ impl Model {
             display_name,
             description,
             choices,
+            length_max,
+            count_max,
             deprecated,
         } = definition.clone();
         Self {
@@ -73,6 +79,8 @@ impl Model {
             description,
             choices: Texts(choices),
             deprecated,
+            length_max: length_max.and_then(|limit| limit.try_into().ok()),
+            count_max: count_max.and_then(|limit| limit.try_into().ok()),
         }
     }
 
@@ -90,6 +98,8 @@ impl Model {
             description,
             choices,
             deprecated,
+            length_max,
+            count_max,
         } = self;
         let unreadable = |what| Error::unreadable("attribute definition", what);
         Ok(AttributeDefinition {
@@ -103,6 +113,8 @@ impl Model {
             display_name,
             description,
             choices: choices.0,
+            length_max: length_max.and_then(|limit| limit.try_into().ok()),
+            count_max: count_max.and_then(|limit| limit.try_into().ok()),
             deprecated,
         })
     }
@@ -115,6 +127,14 @@ pub async fn find<C: ConnectionTrait>(
 ) -> Result<Option<Model>> {
     let query = dossier_db::find::<Entity>(tenant).filter(Column::Id.eq(id));
     query.one(conn).await.map_err(dossier_db::error)
+}
+
+/// Reads a row that is about to be changed; nobody else changes it before this transaction ends.
+pub async fn lock(tx: &Tx, tenant: &TenantId, id: &str) -> Result<Option<Model>> {
+    let query = dossier_db::find::<Entity>(tenant)
+        .filter(Column::Id.eq(id))
+        .lock_exclusive();
+    query.one(tx.conn()).await.map_err(dossier_db::error)
 }
 
 /// All of a tenant's; there are at most 500.

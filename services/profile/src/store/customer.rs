@@ -10,7 +10,7 @@ use sea_orm::{ConnectionTrait, QueryOrder, QuerySelect};
 use serde::{Deserialize, Serialize};
 
 use super::columns::{AddressOutlines, ClearAttributes, Texts, sealed_bytes};
-use crate::domain::{CustomerType, Date, Gender, Outline};
+use crate::domain::{CustomerType, Date, Gender, Industry, IndustryScheme, Outline};
 use crate::error::Error;
 
 /// `SealedCustomer`: what the table, the cache and the outcomes of idempotent requests hold alike.
@@ -50,6 +50,10 @@ pub struct Model {
     pub owner: Option<String>,
     #[serde(default)]
     pub team: Option<String>,
+    #[serde(default)]
+    pub industry_scheme: Option<String>,
+    #[serde(default)]
+    pub industry_code: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -101,6 +105,13 @@ impl Model {
             attributes: self.attributes.0,
             owner: self.owner,
             team: self.team,
+            industry: match (self.industry_scheme, self.industry_code) {
+                (Some(scheme), Some(code)) => Some(Industry {
+                    scheme: IndustryScheme::parse(&scheme).ok_or_else(|| unreadable("industry"))?,
+                    code,
+                }),
+                (None, _) | (_, None) => None,
+            },
         })
     }
 

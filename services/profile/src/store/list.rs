@@ -10,7 +10,7 @@ use sea_orm::{ConnectionTrait, Order, QuerySelect};
 
 use super::customer::{Column, Entity, Model};
 use super::customer_tag;
-use crate::domain::{AttributeType, CustomerType, Definitions, Gender, Protection};
+use crate::domain::{AttributeType, CustomerType, Definitions, Gender, Protection, industry};
 
 /// What lists can be ordered by.
 pub const ORDERS: [&str; 4] = ["create_time", "update_time", "birth_date", "region_code"];
@@ -31,7 +31,7 @@ impl Schema for CustomerSchema<'_> {
             ["birth_date"] => FieldType::Date,
             ["region_code" | "language_code" | "time_zone" | "owner" | "team"] => FieldType::String,
             ["create_time" | "update_time"] => FieldType::Time,
-            ["tags"] => FieldType::StringSet,
+            ["tags" | "industry"] => FieldType::StringSet,
             [ATTRIBUTES, id] => {
                 let definition = self.definitions.get(*id)?;
                 if definition.class.protection() != Protection::Clear {
@@ -67,6 +67,7 @@ impl Schema for CustomerSchema<'_> {
             "owner",
             "team",
             "tags",
+            "industry",
         ];
         let clear = self.definitions.values().filter(|definition| {
             definition.class.protection() == Protection::Clear
@@ -101,6 +102,7 @@ impl Columns for CustomerColumns<'_> {
             ["create_time"] => Column::CreateTime,
             ["update_time"] => Column::UpdateTime,
             ["tags"] => return Some(FilterColumn::Set(Box::new(has_tag))),
+            ["industry"] => return Some(FilterColumn::Set(Box::new(is_of_industry))),
             // Only ids of definitions come this far, and those are of a-z, 0-9 and '_'.
             [ATTRIBUTES, id] => return self.attribute(id),
             _ => return None,
@@ -155,6 +157,22 @@ fn has_tag(tag: Option<&str>) -> Expr {
         query.and_where(tags(customer_tag::Column::Tag).eq(tag));
     }
     Expr::exists(query)
+}
+
+/// An industry is the set of its code and those above it.
+fn is_of_industry(code: Option<&str>) -> Expr {
+    let own = || col(Column::IndustryCode);
+    let Some(code) = code else {
+        return own().is_not_null();
+    };
+    let below = industry::stems(code)
+        .into_iter()
+        .map(|stem| own().like(format!("{stem}%")));
+    match below.reduce(ExprTrait::or) {
+        // Without an industry the answer is no, not unknown: NOT has to turn it.
+        Some(below) => own().is_not_null().and(below),
+        None => Expr::value(false),
+    }
 }
 
 fn has_text(backend: Backend, id: &str, member: Option<&str>) -> Expr {

@@ -113,6 +113,7 @@ pub fn seal(tenant: &TenantId, customer: &Customer, key: &CustomerKey) -> Result
         attributes,
         owner,
         team,
+        industry,
     } = Outline::of(customer);
     let row = id.uuid();
     let sensitive = attributes_of(customer, Protection::Sensitive);
@@ -147,6 +148,8 @@ pub fn seal(tenant: &TenantId, customer: &Customer, key: &CustomerKey) -> Result
         },
         owner,
         team,
+        industry_scheme: industry.as_ref().map(|one| one.scheme.as_str().to_owned()),
+        industry_code: industry.map(|one| one.code),
     })
 }
 
@@ -230,6 +233,7 @@ pub fn open(mut row: Model, key: Option<&CustomerKey>, sight: Sight) -> Result<C
         attributes,
         owner: outline.owner,
         team: outline.team,
+        industry: outline.industry,
         closed,
     })
 }
@@ -362,6 +366,7 @@ fn address(outline: AddressOutline, lines: AddressLines<'_>) -> Address {
         administrative_area,
         locality,
         sublocality,
+        division_code,
         label,
         primary,
     } = outline;
@@ -372,6 +377,7 @@ fn address(outline: AddressOutline, lines: AddressLines<'_>) -> Address {
         administrative_area,
         locality,
         sublocality,
+        division_code,
         lines: lines.into_iter().map(pii).collect(),
         label,
         primary,

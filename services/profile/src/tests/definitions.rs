@@ -170,3 +170,157 @@ async fn a_deprecated_field_keeps_its_values_and_takes_no_new_ones() {
         assert!(now.attributes.is_empty());
     }
 }
+
+#[tokio::test]
+async fn a_field_is_changed_so_that_every_value_stays_legal() {
+    for house in House::each().await {
+        let mut client = house.definitions();
+        let tier = wire::CreateAttributeDefinitionRequest {
+            attribute_definition: Some(wire::AttributeDefinition {
+                r#type: wire::AttributeType::Enum.into(),
+                data_class: DataClass::Quasi.into(),
+                choices: vec!["gold".to_owned()],
+                ..Default::default()
+            }),
+            attribute_definition_id: "tier".to_owned(),
+            ..Default::default()
+        };
+        let made = client
+            .create_attribute_definition(tier)
+            .await
+            .expect("made")
+            .into_inner();
+        let change =
+            |choices: &[&str], etag: &str, paths: &[&str]| wire::UpdateAttributeDefinitionRequest {
+                attribute_definition: Some(wire::AttributeDefinition {
+                    name: made.name.clone(),
+                    etag: etag.to_owned(),
+                    choices: choices.iter().map(|&choice| choice.to_owned()).collect(),
+                    ..Default::default()
+                }),
+                update_mask: mask(paths),
+                request_id: request_id(),
+            };
+        let wider = change(&["gold", "ｔｉｎ"], &made.etag, &[]);
+        let widened = client
+            .update_attribute_definition(wider.clone())
+            .await
+            .expect("widened")
+            .into_inner();
+        assert_eq!(widened.choices, ["gold", "tin"]);
+        assert_ne!(widened.etag, made.etag);
+        let again = client.update_attribute_definition(wider).await;
+        assert!(again.expect("repeated").into_inner() == widened);
+
+        let mut customers = house.customers();
+        let value = wire::AttributeValue {
+            kind: Some(Kind::StringValue(" ｔｉｎ".to_owned())),
+        };
+        let wang = wire::Customer {
+            attributes: [("tier".to_owned(), value)].into(),
+            ..person("Wang")
+        };
+        let wang = create(&mut customers, wang).await;
+        let kept = wang.attributes["tier"].kind.clone();
+        assert!(kept == Some(Kind::StringValue("tin".to_owned())));
+
+        let stale = change(&["gold", "tin", "iron"], &made.etag, &["choices"]);
+        let status = status_of(client.update_attribute_definition(stale).await);
+        assert_eq!(refusal(&status).reason, "ETAG_MISMATCH");
+        assert_eq!(fact(&status, "etag"), widened.etag);
+        for (narrower, field) in [
+            (
+                change(&["gold"], "", &["choices"]),
+                "attribute_definition.choices",
+            ),
+            (change(&[], "", &["type"]), "attribute_definition.type"),
+            (change(&[], "", &["nosuch"]), "update_mask"),
+        ] {
+            let status = status_of(client.update_attribute_definition(narrower).await);
+            assert_eq!(refusal(&status).fields[0], field);
+        }
+        let mut elsewhere = change(&["gold"], "", &["choices"]);
+        elsewhere.attribute_definition = Some(wire::AttributeDefinition {
+            name: "attributeDefinitions/nosuch".to_owned(),
+            ..Default::default()
+        });
+        let missing = refused(client.update_attribute_definition(elsewhere).await);
+        assert_eq!(missing.0, Code::NotFound);
+        let now = client
+            .get_attribute_definition(wire::GetAttributeDefinitionRequest {
+                name: made.name.clone(),
+            })
+            .await
+            .expect("there");
+        assert!(
+            now.into_inner() == widened,
+            "what was refused changed nothing"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_field_may_have_limits_of_its_own() {
+    for house in House::each().await {
+        let mut client = house.definitions();
+        let likes = |length_max, count_max| wire::CreateAttributeDefinitionRequest {
+            attribute_definition: Some(wire::AttributeDefinition {
+                r#type: wire::AttributeType::StringList.into(),
+                data_class: DataClass::Quasi.into(),
+                length_max,
+                count_max,
+                ..Default::default()
+            }),
+            attribute_definition_id: "likes".to_owned(),
+            ..Default::default()
+        };
+        let status = status_of(client.create_attribute_definition(likes(-1, 101)).await);
+        let wrong = [
+            "attribute_definition.length_max",
+            "attribute_definition.count_max",
+        ];
+        assert_eq!(refusal(&status).fields, wrong);
+        let made = client.create_attribute_definition(likes(5, 2)).await;
+        let made = made.expect("made").into_inner();
+        assert_eq!((made.length_max, made.count_max), (5, 2));
+
+        let mut customers = house.customers();
+        let liking = |texts: &[&str]| wire::CreateCustomerRequest {
+            customer: Some(wire::Customer {
+                attributes: [(
+                    "likes".to_owned(),
+                    wire::AttributeValue {
+                        kind: Some(Kind::ListValue(wire::StringList {
+                            values: texts.iter().map(|&text| text.to_owned()).collect(),
+                        })),
+                    },
+                )]
+                .into(),
+                ..person("Wang")
+            }),
+            ..Default::default()
+        };
+        for (texts, fine) in [
+            (&["tea", "chess"][..], true),
+            (&["tea", "chess", "go"], false),
+            (&["calligraphy"], false),
+        ] {
+            let answer = customers.create_customer(liking(texts)).await;
+            assert_eq!(answer.is_ok(), fine, "{texts:?}");
+        }
+        let raise = wire::UpdateAttributeDefinitionRequest {
+            attribute_definition: Some(wire::AttributeDefinition {
+                name: made.name,
+                count_max: 3,
+                ..Default::default()
+            }),
+            update_mask: mask(&["count_max", "length_max"]),
+            ..Default::default()
+        };
+        let raised = client.update_attribute_definition(raise).await;
+        let raised = raised.expect("raised").into_inner();
+        assert_eq!((raised.length_max, raised.count_max), (0, 3));
+        let longer = liking(&["tea", "chess", "calligraphy"]);
+        customers.create_customer(longer).await.expect("legal now");
+    }
+}

@@ -15,7 +15,9 @@ use wire::attribute_value::Kind;
 use super::*;
 use crate::api::{encode, read};
 use crate::app::Seen;
-use crate::domain::{AttributeDefinition, AttributeType, Customer, DataClass, Outline, Violations};
+use crate::domain::{
+    AttributeDefinition, AttributeType, Customer, DataClass, Outline, Violations, normalize,
+};
 use crate::store::{ChangeBody, ChangeKind, SealedCustomer, open, seal};
 
 prop_compose! {
@@ -23,6 +25,11 @@ prop_compose! {
     fn text()(words in "[a-zA-Z\u{4e00}-\u{4e20}\"\\\\]{1,6}( [a-z\u{1f600}-\u{1f610}]{1,6})?") -> String {
         words
     }
+}
+
+/// Any text as an attribute keeps it.
+fn prose() -> impl Strategy<Value = String> {
+    any::<String>().prop_map(|text| normalize::prose(&text))
 }
 
 /// A customer in plain values, for messages have no `Debug`.
@@ -54,7 +61,7 @@ prop_compose! {
         home in option::of((vec(text(), 0..3), "([0-9]{6})?", option::of(text()))),
         tags in btree_set(text(), 0..4),
         (points, note, health) in
-            (option::of(any::<i64>()), option::of(any::<String>()), option::of(any::<String>())),
+            (option::of(any::<i64>()), option::of(prose()), option::of(prose())),
     ) -> Sketch {
         Sketch {
             names, gender, birth_day, region_code, emails, capitals, label, verified, ids, home,
@@ -138,6 +145,8 @@ fn definitions() -> crate::domain::Definitions {
             display_name: String::new(),
             description: String::new(),
             choices: Vec::new(),
+            length_max: None,
+            count_max: None,
             deprecated: false,
         };
         (id.to_owned(), definition)

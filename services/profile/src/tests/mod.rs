@@ -1,6 +1,7 @@
 //! Profile through its generated clients, in process, on both databases.
 
 mod api_keys;
+mod codes;
 mod customers;
 mod definitions;
 mod imports;

@@ -47,6 +47,8 @@ pub struct Profile {
     pub team: Option<String>,
     pub create_time: Timestamp,
     pub tags: Vec<String>,
+    /// The code of an organisation's industry and those above it.
+    pub industry: Vec<String>,
     pub attributes: BTreeMap<String, AttributeValue>,
 }
 

@@ -54,6 +54,7 @@ impl CustomerRow<'_> {
             team,
             create_time,
             tags,
+            industry,
             attributes: _,
         } = self.profile;
         let Feedback {
@@ -72,6 +73,7 @@ impl CustomerRow<'_> {
             "team" => team.clone().map(Value::String),
             "create_time" => Some(Value::Time(*create_time)),
             "tags" => Some(Value::Set(tags.clone())),
+            "industry" => Some(Value::Set(industry.clone())),
             "response_count" => Some(Value::Int(response_count)),
             "last_response_time" => last_response_time.map(Value::Time),
             "open_case_count" => Some(Value::Int(open_case_count)),

@@ -199,6 +199,7 @@ mod tests {
                 team: None,
                 create_time: Timestamp(0),
                 tags: vec!["vip".to_owned()],
+                industry: ["C", "10", "107"].map(str::to_owned).to_vec(),
                 attributes: BTreeMap::from([
                     ("tier".to_owned(), AttributeValue::String("gold".to_owned())),
                     (
@@ -241,7 +242,7 @@ mod tests {
     fn fields_tags_attributes_and_aggregates_make_one_rule() {
         let usd = Currency::USD;
         let customer = customer(&[(0, 400, usd), (20 * DAY, 300, usd), (29 * DAY, 300, usd)]);
-        let text = r#"region_code = "CN" AND tags:"vip" AND attributes.tier = gold
+        let text = r#"region_code = "CN" AND tags:"vip" AND industry:"C" AND attributes.tier = gold
             AND count(purchase, 30d) >= 3 AND sum(purchase.amount) >= 1000"#;
         assert!(holds(text, &customer, 29 * DAY));
         assert!(!holds(text, &customer, 31 * DAY));

@@ -6,7 +6,7 @@ use super::aggregate::FUNCTIONS;
 use super::{Aggregate, Attributes, CustomerType, Gender};
 
 /// The fields that every customer has.
-pub const FIELDS: [&str; 13] = [
+pub const FIELDS: [&str; 14] = [
     "type",
     "gender",
     "birth_date",
@@ -17,6 +17,7 @@ pub const FIELDS: [&str; 13] = [
     "team",
     "create_time",
     "tags",
+    "industry",
     "response_count",
     "last_response_time",
     "open_case_count",
@@ -67,7 +68,7 @@ fn fixed_field(name: &str) -> Option<FieldType> {
         "birth_date" => FieldType::Date,
         "region_code" | "language_code" | "time_zone" | "owner" | "team" => FieldType::String,
         "create_time" | "last_response_time" => FieldType::Time,
-        "tags" => FieldType::StringSet,
+        "tags" | "industry" => FieldType::StringSet,
         "response_count" | "open_case_count" => FieldType::Int,
         _ => return None,
     })

@@ -166,6 +166,7 @@ fn file(customer: proto::Customer) -> Result<File> {
         team: text(customer.team),
         create_time: follow::time(customer.create_time, "a customer without create_time")?,
         tags: customer.tags,
+        industry: customer.industry.map(|one| one.path).unwrap_or_default(),
         attributes,
     })
 }

@@ -33,6 +33,8 @@ struct Stored {
     create_time: Timestamp,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     tags: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    industry: Vec<String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     attributes: BTreeMap<String, StoredValue>,
 }
@@ -76,6 +78,7 @@ pub fn write(profile: &Profile) -> Result<String> {
         team,
         create_time,
         tags,
+        industry,
         attributes,
     } = profile;
     let stored = Stored {
@@ -90,6 +93,7 @@ pub fn write(profile: &Profile) -> Result<String> {
         team: team.clone(),
         create_time: *create_time,
         tags: tags.clone(),
+        industry: industry.clone(),
         attributes: attributes
             .iter()
             .map(|(id, value)| (id.clone(), value.into()))
@@ -114,6 +118,7 @@ pub fn read(json: &str) -> Result<Profile> {
         team,
         create_time,
         tags,
+        industry,
         attributes,
     } = stored;
     if v != VERSION {
@@ -142,6 +147,7 @@ pub fn read(json: &str) -> Result<Profile> {
         team,
         create_time,
         tags,
+        industry,
         attributes: attributes
             .into_iter()
             .map(|(id, value)| (id, value.into()))
@@ -258,6 +264,7 @@ mod tests {
             team: Some("north".to_owned()),
             create_time: Timestamp(5),
             tags: vec!["vip".to_owned()],
+            industry: vec!["C".to_owned(), "10".to_owned()],
             attributes: values
                 .into_iter()
                 .enumerate()
@@ -275,6 +282,7 @@ mod tests {
             team: None,
             create_time: Timestamp(0),
             tags: Vec::new(),
+            industry: Vec::new(),
             attributes: BTreeMap::new(),
         };
         for profile in [full, empty] {

@@ -210,6 +210,7 @@ pub fn file(region_code: &str, tags: &[&str]) -> Profile {
         team: None,
         create_time: Timestamp(0),
         tags: tags.iter().map(|&tag| tag.to_owned()).collect(),
+        industry: Vec::new(),
         attributes: BTreeMap::new(),
     }
 }

@@ -50,10 +50,18 @@ pub(super) async fn bodies(scene: &Scene, method: &str) -> anyhow::Result<Option
                 json!({"rows": {"customers": rows}}),
             ]));
         }
+        "CustomerService/ExportCustomers" => json!({"format": "EXPORT_FORMAT_CSV"}),
         "CustomerService/WatchCustomers" => json!({"include_snapshot": true}),
         "AttributeDefinitionService/CreateAttributeDefinition" => {
             let id = format!("field_{}", scene.number());
             definition(&id, "ATTRIBUTE_TYPE_STRING", "DATA_CLASS_DIRECT")
+        }
+        "AttributeDefinitionService/UpdateAttributeDefinition" => {
+            let name = scene.made(DEFINE).await?;
+            json!({
+                "attribute_definition": {"name": name, "description": scene.words("described")},
+                "update_mask": "description",
+            })
         }
         "AttributeDefinitionService/GetAttributeDefinition"
         | "AttributeDefinitionService/DeprecateAttributeDefinition" => {

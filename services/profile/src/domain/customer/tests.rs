@@ -52,6 +52,8 @@ fn definitions() -> Definitions {
             display_name: String::new(),
             description: String::new(),
             choices: Vec::new(),
+            length_max: None,
+            count_max: None,
             deprecated: false,
         };
         (id.to_owned(), definition)

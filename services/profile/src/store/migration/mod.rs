@@ -5,6 +5,8 @@ mod m0002_attribute_definition;
 mod m0003_index_version;
 mod m0004_owner;
 mod m0005_api_key;
+mod m0006_industry;
+mod m0007_attribute_limits;
 
 use sea_orm_migration::MigrationTrait;
 
@@ -15,5 +17,7 @@ pub fn migrations() -> Vec<Box<dyn MigrationTrait>> {
         Box::new(m0003_index_version::AddIndexVersion),
         Box::new(m0004_owner::AddOwner),
         Box::new(m0005_api_key::CreateApiKey),
+        Box::new(m0006_industry::AddIndustry),
+        Box::new(m0007_attribute_limits::AddAttributeLimits),
     ]
 }
