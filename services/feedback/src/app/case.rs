@@ -1,6 +1,6 @@
 //! Cases: open → reply → resolve → close.
 
-use dossier_db::Once;
+use dossier_db::{Committed, Once};
 use dossier_filter::Filter;
 use dossier_kernel::id::CaseId;
 use dossier_kernel::{Ctx, Error, PageSize, Pii, Result, Timestamp};
@@ -19,14 +19,17 @@ impl App {
         draft: CaseDraft,
     ) -> Result<Done<Case>> {
         draft.check()?;
-        let customer = self.profile.resolve(ctx, who).await?;
-        let case = Case::open(CaseId::generate(), customer, draft, self.clock.now())?;
+        let customer = self.profile.resolve(ctx, who).await;
+        let now = self.clock.now();
         let app = self.clone();
         let inside = ctx.clone();
         let done = self
             .db
             .write_once(ctx, once, move |tx| {
                 Box::pin(async move {
+                    // Not before: a case that was opened already is answered also where its
+                    // customer has gone since.
+                    let case = Case::open(CaseId::generate(), customer?, draft, now)?;
                     let key = app
                         .vault
                         .key_or_create(tx, &inside.tenant, case.customer)
@@ -40,15 +43,7 @@ impl App {
                 })
             })
             .await?;
-        let cursor = self.cursor_of(&done).await?;
-        let case = self.open_rows(ctx, done.value).await?;
-        if done.replayed {
-            self.saw_cases(ctx, std::slice::from_ref(&case)).await?;
-        }
-        Ok(Done {
-            value: case,
-            cursor,
-        })
+        self.answer(ctx, done).await
     }
 
     pub async fn get_case(&self, ctx: &Ctx, id: CaseId) -> Result<Case> {
@@ -147,15 +142,17 @@ impl App {
                 })
             })
             .await?;
+        self.answer(ctx, done).await
+    }
+
+    /// What a mutation answers; one that was made before shows what it did not write.
+    async fn answer(&self, ctx: &Ctx, done: Committed<CaseRows>) -> Result<Done<Case>> {
         let cursor = self.cursor_of(&done).await?;
-        let case = self.open_rows(ctx, done.value).await?;
+        let value = self.open_rows(ctx, done.value).await?;
         if done.replayed {
-            self.saw_cases(ctx, std::slice::from_ref(&case)).await?;
+            self.saw_cases(ctx, std::slice::from_ref(&value)).await?;
         }
-        Ok(Done {
-            value: case,
-            cursor,
-        })
+        Ok(Done { value, cursor })
     }
 
     async fn open_rows(&self, ctx: &Ctx, rows: CaseRows) -> Result<Case> {

@@ -17,29 +17,28 @@ impl App {
         who: Who,
         expire_time: Option<Timestamp>,
     ) -> Result<Invitation> {
-        Surveys::get(&self.db.reader_of(&ctx.tenant), &ctx.tenant, survey)
-            .await?
-            .check_published()?;
-        let customer = self.profile.resolve(ctx, who).await?;
+        let customer = self.profile.resolve(ctx, who).await;
         let now = self.clock.now();
-        let invitation = Invitation {
-            id: InvitationId::generate(),
-            survey,
-            customer,
-            create_time: now,
-            expire_time: Invitation::expiry(expire_time, now)?,
-            use_time: None,
-        };
-        let row = Invitations::to_row(&ctx.tenant, &invitation);
         let tenant = ctx.tenant.clone();
         let done = self
             .db
             .write_once(ctx, once, move |tx| {
                 Box::pin(async move {
-                    // Asked again inside: the survey may have been closed meanwhile.
+                    // Everything is judged here and not before: who was invited already is told so
+                    // again, also where the survey, the time or the customer has gone since.
+                    let expire_time = Invitation::expiry(expire_time, now)?;
                     Surveys::get(tx.conn(), &tenant, survey)
                         .await?
                         .check_published()?;
+                    let invitation = Invitation {
+                        id: InvitationId::generate(),
+                        survey,
+                        customer: customer?,
+                        create_time: now,
+                        expire_time,
+                        use_time: None,
+                    };
+                    let row = Invitations::to_row(&tenant, &invitation);
                     Invitations::insert(tx, &row).await?;
                     let fields = ["survey", "customer", "expire_time"];
                     tx.touch(invitation.id.to_name(), fields);

@@ -108,7 +108,7 @@ impl App {
     }
 
     /// Loads, lets `change` decide, and saves when it says that something changed. A concurrent
-    /// change of the same survey is decided after it: the row is read again inside the transaction.
+    /// change of the same survey is decided after it: the row is locked when it is read.
     async fn change_survey<F>(
         &self,
         ctx: &Ctx,
@@ -126,7 +126,7 @@ impl App {
             .db
             .write_once(ctx, once, move |tx| {
                 Box::pin(async move {
-                    let mut survey = Surveys::get(tx.conn(), &tenant, id).await?;
+                    let mut survey = Surveys::lock(tx, &tenant, id).await?;
                     let changed = change(&mut survey, now)?;
                     let row = Surveys::to_row(&tenant, &survey)?;
                     if changed {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use dossier_db::Once;
 use dossier_db::testing::TestDb;
 use dossier_feed::Feed;
 use dossier_kernel::id::{CaseId, InvitationId};
@@ -19,7 +20,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{App, Watched};
 use crate::domain::{
-    Answer, AnswerValue, Case, CaseDraft, CaseType, Invitation, Question, QuestionType, SurveyDraft,
+    Answer, AnswerValue, Case, CaseDraft, CaseType, Invitation, Question, QuestionType,
+    SurveyDraft, SurveyPatch, SurveyState, Who,
 };
 use crate::peers::Profile;
 use crate::store::{Cases, FeedbackEvent, Invitations};
@@ -366,6 +368,91 @@ async fn what_a_reader_may_not_see_is_not_opened() {
         assert!(seen.masked && seen.subject.expose().is_empty(), "{db:?}");
         assert_eq!(seen.case_type, case.case_type, "{db:?}");
         assert!(app.get_case(&ctx(), case.id).await.is_err(), "{db:?}");
+        db.discard().await;
+    }
+}
+
+/// A request that was answered before, with what its answer was made of.
+async fn answered<T>(app: &App, outcome: T) -> Option<Once>
+where
+    T: serde::Serialize + serde::de::DeserializeOwned + Send + 'static,
+{
+    let request_id = uuid::Uuid::now_v7().to_string();
+    let once = Once::new(&request_id, "test", b"the same").expect("a UUID");
+    app.db
+        .write_once(&ctx(), once.clone(), move |_| {
+            Box::pin(async move { Ok(outcome) })
+        })
+        .await
+        .expect("kept");
+    once
+}
+
+#[tokio::test]
+async fn a_request_that_comes_again_is_answered_whatever_has_changed_since() {
+    for db in TestDb::each(migrations, dossier_feed::append).await {
+        let app = app(&db).await;
+        // Profile is away, the survey is closed and the time has passed.
+        let invitation = invited(&app).await;
+        app.close_survey(&ctx(), None, invitation.survey)
+            .await
+            .expect("closes");
+        let row = Invitations::to_row(&ctx().tenant, &invitation);
+        let once = answered(&app, row).await;
+        let who = Who::Customer(invitation.customer);
+        let past = Some(Timestamp::from_secs(1));
+        let again = app
+            .create_invitation(&ctx(), once, invitation.survey, who.clone(), past)
+            .await;
+        assert_eq!(again.expect("the first answer"), invitation, "{db:?}");
+
+        let case = open_case(&app).await;
+        let tenant = ctx().tenant;
+        let rows = Cases::get(&app.db.reader_of(&tenant), &tenant, case.id).await;
+        let once = answered(&app, rows.expect("reads")).await;
+        let draft = CaseDraft {
+            case_type: Some(case.case_type),
+            subject: case.subject.clone(),
+            description: None,
+            channel: None,
+        };
+        let again = app.open_case(&ctx(), once, who, draft).await;
+        assert_eq!(again.expect("the first answer").value, case, "{db:?}");
+        db.discard().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_published_survey_stays_published_whoever_changes_it_at_the_same_moment() {
+    for db in TestDb::each(migrations, dossier_feed::append).await {
+        let app = app(&db).await;
+        for _ in 0..20 {
+            let survey = app.create_survey(&ctx(), None, None, draft()).await;
+            let id = survey.expect("creates").id;
+            let renames = (0..4).map(|n| {
+                let app = app.clone();
+                let patch = SurveyPatch {
+                    display_name: Some(format!("name {n}")),
+                    questions: None,
+                };
+                tokio::spawn(async move {
+                    app.update_survey(&ctx(), None, id, String::new(), patch)
+                        .await
+                })
+            });
+            let renames: Vec<_> = renames.collect();
+            let published = app.publish_survey(&ctx(), None, id).await;
+            let published = published.expect("publishes");
+            for rename in futures::future::join_all(renames).await {
+                // After it was published there is nothing to rename.
+                if let Err(refused) = rename.expect("no panic") {
+                    assert_eq!(refused.reason(), Reason::FailedPrecondition, "{db:?}");
+                }
+            }
+            let survey = app.get_survey(&ctx(), id).await.expect("reads");
+            assert_eq!(survey.state, SurveyState::Published, "{db:?}");
+            assert_eq!(survey.revision, published.revision, "{db:?}");
+        }
         db.discard().await;
     }
 }

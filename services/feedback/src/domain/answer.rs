@@ -8,6 +8,8 @@ use dossier_kernel::{CustomerId, Pii, Result, Timestamp, Violations};
 use super::{Question, QuestionType};
 
 const TEXT_MAX: usize = 4_096;
+/// As many as a survey has questions.
+const ANSWERS_MAX: usize = 50;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
@@ -39,6 +41,10 @@ pub struct Response {
 /// Checks answers against the frozen questions and puts them into the questions' order.
 pub fn check_answers(questions: &[Question], mut answers: Vec<Answer>) -> Result<Vec<Answer>> {
     let mut violations = Violations::default();
+    if answers.len() > ANSWERS_MAX {
+        violations.add("answers", "must be at most 50, one per question");
+        return violations.into_result().map(|()| Vec::new());
+    }
     let mut seen = HashSet::new();
     for (index, answer) in answers.iter().enumerate() {
         let path = |field: &str| format!("answers[{index}].{field}");
@@ -170,6 +176,14 @@ mod tests {
             "answers",
         ];
         assert_eq!(fields, expected);
+    }
+
+    #[test]
+    fn too_many_answers_are_refused_once() {
+        let answers = vec![score("unknown", 1); ANSWERS_MAX + 1];
+        let error = check_answers(&questions(), answers).expect_err("too many");
+        let fields: Vec<_> = error.violations().iter().map(|v| &v.field).collect();
+        assert_eq!(fields, ["answers"]);
     }
 
     #[test]

@@ -104,6 +104,7 @@ impl SurveyDraft {
         violations.required_label("survey.display_name", &self.display_name, DISPLAY_NAME_MAX);
         if self.questions.is_empty() || self.questions.len() > QUESTIONS_MAX {
             violations.add("survey.questions", "must be 1 to 50 questions");
+            return violations.into_result();
         }
         let mut seen = HashSet::new();
         for (index, question) in self.questions.iter().enumerate() {
@@ -276,6 +277,18 @@ mod tests {
             "survey.questions[2].question_id",
         ];
         assert_eq!(fields, expected);
+    }
+
+    #[test]
+    fn too_many_questions_are_refused_once() {
+        for count in [0, QUESTIONS_MAX + 1] {
+            let draft = SurveyDraft {
+                display_name: "After sales".into(),
+                questions: vec![question("No!"); count],
+            };
+            let error = Survey::create(SurveyId::generate(), draft, NOW).expect_err("too many");
+            assert_eq!(error.violations().len(), 1, "{count}");
+        }
     }
 
     #[test]

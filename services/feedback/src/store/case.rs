@@ -1,5 +1,7 @@
 //! Reads and writes cases and their replies.
 
+use std::collections::HashMap;
+
 use dossier_access::Sight;
 use dossier_db::{Db, Tx, error, find, keyset, update_many};
 use dossier_filter::{Column as FilterColumn, Columns, Filter};
@@ -13,6 +15,7 @@ use sea_orm::{
     QueryFilter, QueryOrder, QuerySelect,
 };
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::entity::case::{Column, Entity, Model};
 use super::entity::case_reply;
@@ -100,8 +103,8 @@ impl Cases {
         })
     }
 
-    /// Opens rows within sight, all keys in one query. A case whose customer's key is destroyed opens without
-    /// its words.
+    /// Opens rows within sight, all keys in one query. A case whose customer's key is destroyed opens
+    /// without its words.
     pub async fn open(
         vault: &Vault,
         db: &Db,
@@ -305,7 +308,7 @@ fn reply_row(
         author,
         text,
     } = reply;
-    let reply_id = uuid::Uuid::now_v7();
+    let reply_id = Uuid::now_v7();
     let text = ReplyText {
         text: text.expose().clone(),
     };
@@ -327,20 +330,19 @@ async fn with_replies(
 ) -> Result<Vec<CaseRows>> {
     use case_reply::Column as ReplyColumn;
     let ids = cases.iter().map(|case| case.case_id);
-    let mut replies = find::<case_reply::Entity>(tenant)
+    let replies = find::<case_reply::Entity>(tenant)
         .filter(ReplyColumn::CaseId.is_in(ids))
         .order_by_asc(ReplyColumn::ReplyNumber)
         .all(conn)
         .await
         .map_err(error)?;
-    let rows = cases.into_iter().map(|case| {
-        let of_case = replies
-            .extract_if(.., |reply| reply.case_id == case.case_id)
-            .collect();
-        CaseRows {
-            case,
-            replies: of_case,
-        }
+    let mut by_case: HashMap<Uuid, Vec<case_reply::Model>> = HashMap::new();
+    for reply in replies {
+        by_case.entry(reply.case_id).or_default().push(reply);
+    }
+    let rows = cases.into_iter().map(|case| CaseRows {
+        replies: by_case.remove(&case.case_id).unwrap_or_default(),
+        case,
     });
     Ok(rows.collect())
 }

@@ -89,7 +89,8 @@ impl Responses {
         })
     }
 
-    /// Opens rows within sight, all keys in one query. `None` for texts of a customer whose key is destroyed.
+    /// Opens rows within sight, all keys in one query. Texts of a customer whose key is destroyed are
+    /// left out.
     pub async fn open(
         vault: &Vault,
         db: &Db,

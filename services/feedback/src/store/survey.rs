@@ -6,7 +6,7 @@ use dossier_kernel::paging::KeyValue;
 use dossier_kernel::{Error, PageSize, PageToken, Reason, Result, TenantId, Timestamp};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, Order,
-    QueryFilter, QuerySelect,
+    QueryFilter, QuerySelect, Select,
 };
 
 use super::entity::survey::{Column, Entity, Model};
@@ -74,13 +74,16 @@ impl Surveys {
         tenant: &TenantId,
         id: SurveyId,
     ) -> Result<Survey> {
-        let row = find::<Entity>(tenant)
-            .filter(Column::SurveyId.eq(id.uuid()))
-            .one(conn)
-            .await
-            .map_err(error)?
-            .ok_or_else(|| Error::not_found(id.to_name()))?;
-        Self::from_row(row)
+        let row = one(tenant, id).one(conn).await.map_err(error)?;
+        Self::from_row(row.ok_or_else(|| Error::not_found(id.to_name()))?)
+    }
+
+    /// To change it: nobody else does before the transaction ends. SQLite has one writer and needs
+    /// no locks.
+    pub async fn lock(tx: &Tx, tenant: &TenantId, id: SurveyId) -> Result<Survey> {
+        let locked = one(tenant, id).lock_exclusive();
+        let row = locked.one(tx.conn()).await.map_err(error)?;
+        Self::from_row(row.ok_or_else(|| Error::not_found(id.to_name()))?)
     }
 
     pub async fn insert(tx: &Tx, row: &Model) -> Result<()> {
@@ -150,6 +153,10 @@ impl Surveys {
             next,
         ))
     }
+}
+
+fn one(tenant: &TenantId, id: SurveyId) -> Select<Entity> {
+    find::<Entity>(tenant).filter(Column::SurveyId.eq(id.uuid()))
 }
 
 fn already_exists(row: &Model) -> Error {

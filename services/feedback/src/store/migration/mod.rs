@@ -2,6 +2,7 @@
 
 mod m20261122_first_tables;
 mod m20261123_reply_id;
+mod m20261124_case_customer;
 
 use sea_orm_migration::MigrationTrait;
 
@@ -9,5 +10,6 @@ pub fn all() -> Vec<Box<dyn MigrationTrait>> {
     vec![
         Box::new(m20261122_first_tables::Migration),
         Box::new(m20261123_reply_id::Migration),
+        Box::new(m20261124_case_customer::Migration),
     ]
 }
