@@ -58,6 +58,13 @@ fn too_deep(problem: impl Fn(String) -> Problem) -> Problem {
     ))
 }
 
+#[derive(Default)]
+struct Path {
+    names: Vec<String>,
+    /// Some of the names stood in quotes.
+    quoted: bool,
+}
+
 struct Parser<'a> {
     /// Ends with [`Kind::End`], which is never consumed.
     tokens: &'a [Token],
@@ -175,8 +182,10 @@ impl<'a> Parser<'a> {
 
     fn target(&mut self) -> Result<Target, Problem> {
         let start = self.peek().at;
-        let quoted = matches!(self.peek().kind, Kind::Text(_));
-        let path = self.path()?;
+        let Path {
+            names: path,
+            quoted,
+        } = self.path()?;
         if self.peek().kind != Kind::Open {
             // What a comparison lacks is the better news than that its bare word is no field.
             let compared = matches!(self.peek().kind, Kind::Compare(_) | Kind::Has);
@@ -186,7 +195,7 @@ impl<'a> Parser<'a> {
                     start,
                     "bare words are not searched; write a condition such as field = \"text\"",
                 )),
-                None => Err(self.unknown("field", start, &path.join("."))),
+                None => Err(self.unknown("field", start, &path.join("."), quoted)),
             };
         }
         let [name] = path.as_slice() else {
@@ -205,21 +214,28 @@ impl<'a> Parser<'a> {
         match self.schema.function(&call) {
             Some(Ok(kind)) => Ok(Target::Call { call, kind }),
             Some(Err(words)) => Err(Problem::at(start, words)),
-            None => Err(self.unknown("function", start, &format!("{}()", call.name))),
+            None => Err(self.unknown("function", start, &format!("{}()", call.name), false)),
         }
     }
 
-    fn unknown(&self, what: &str, at: usize, name: &str) -> Problem {
+    /// What is quoted, or no word of letters, may be a value on the wrong side: it is not repeated.
+    fn unknown(&self, what: &str, at: usize, name: &str, quoted: bool) -> Problem {
         let suggestion = suggest(name, &self.schema.known());
-        Problem::at(at, format!("unknown {what} `{}`{suggestion}", shown(name)))
+        let begins_as_name = name.chars().next().is_some_and(|c| !c.is_numeric());
+        let words = match begins_as_name && !quoted {
+            true => format!("unknown {what} `{}`{suggestion}", shown(name)),
+            false => format!("unknown {what}{suggestion}"),
+        };
+        Problem::at(at, words)
     }
 
-    fn path(&mut self) -> Result<Vec<String>, Problem> {
-        let mut path = Vec::new();
+    fn path(&mut self) -> Result<Path, Problem> {
+        let mut path = Path::default();
         loop {
             let token = self.take();
+            path.quoted |= matches!(token.kind, Kind::Text(_));
             match &token.kind {
-                Kind::Word(name) | Kind::Text(name) => path.push(name.clone()),
+                Kind::Word(name) | Kind::Text(name) => path.names.push(name.clone()),
                 _ => {
                     return Err(Problem::at(
                         token.at,
@@ -266,7 +282,7 @@ impl<'a> Parser<'a> {
                 self.take();
                 literal::number_or_duration(word, token.at)
             }
-            Kind::Word(_) => self.path().map(Arg::Path),
+            Kind::Word(_) => self.path().map(|path| Arg::Path(path.names)),
             _ => Err(Problem::at(
                 token.at,
                 "an argument is a field, a duration such as 30d, a number or quoted text",
