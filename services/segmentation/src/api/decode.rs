@@ -83,10 +83,18 @@ pub fn create_segment(request: wire::CreateSegmentRequest) -> Result<CreateSegme
     };
     violations.into_result()?;
     let wire::Segment {
+        // Checked above, or output only.
+        name: _,
+        uid: _,
+        etag: _,
+        create_time: _,
+        update_time: _,
+        state: _,
+        member_count: _,
+        rule_revision: _,
         display_name,
         description,
         rule,
-        ..
     } = segment;
     Ok(CreateSegment {
         id,
@@ -108,11 +116,18 @@ pub fn update_segment(request: wire::UpdateSegmentRequest) -> Result<UpdateSegme
     let segment = segment.ok_or_else(|| invalid("segment", "is required"))?;
     let id = segment_name("segment.name", &segment.name)?;
     let wire::Segment {
+        name: _,
         etag,
         display_name,
         description,
         rule,
-        ..
+        // Output only.
+        uid: _,
+        create_time: _,
+        update_time: _,
+        state: _,
+        member_count: _,
+        rule_revision: _,
     } = segment;
     let mask = Mask::read(update_mask, &["display_name", "description", "rule"])?;
     let text = |path: &str, text: String| mask.names(path, !text.is_empty()).then_some(text);

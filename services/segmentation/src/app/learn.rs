@@ -18,11 +18,8 @@ impl App {
         for news in news {
             by_tenant.entry(news.tenant.clone()).or_default().push(news);
         }
-        // While a feed is read anew, nobody is judged by half of the facts.
-        let complete = !across::is_rereading(tx.conn()).await?;
         for (tenant, news) in by_tenant {
-            self.learn_of_tenant(tx, &tenant, news, cause, complete)
-                .await?;
+            self.learn_of_tenant(tx, &tenant, news, cause).await?;
         }
         Ok(())
     }
@@ -33,14 +30,14 @@ impl App {
         tenant: &TenantId,
         news: Vec<News>,
         cause: Cause,
-        complete: bool,
     ) -> Result<()> {
         let scheme = schemes::share(tx, tenant).await?;
         let ids: BTreeSet<CustomerId> = news.iter().map(|news| news.customer).collect();
         let mut known = customers::lock_or_create(tx, tenant, &ids).await?;
         let before = known.clone();
         take_in(tx, tenant, &mut known, news).await?;
-        if complete {
+        // While a feed is read anew, nobody is judged by half of the facts.
+        if !across::is_rereading(tx.conn()).await? {
             let rules = self.0.rules.of_tenant(tx.conn(), tenant).await?;
             let currency = scheme.currency();
             let at = self.0.clock.now();

@@ -27,7 +27,7 @@ use std::sync::Arc;
 use dossier_db::Db;
 use dossier_feed::{Consumer, Feed};
 use dossier_kernel::Clock;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::peers::Peers;
 use rules::RuleBook;
@@ -52,6 +52,8 @@ struct Inner {
     followers: Followers,
     /// There is a segment to settle.
     unsettled: Notify,
+    /// Turns to read a snapshot.
+    snapshots: Semaphore,
 }
 
 /// How far the three feeds were followed.
@@ -81,6 +83,7 @@ impl App {
             rules: RuleBook::default(),
             followers,
             unsettled: Notify::new(),
+            snapshots: Semaphore::new(watch::SNAPSHOTS_MAX),
         };
         Self(Arc::new(inner))
     }

@@ -51,22 +51,23 @@ impl App {
         let mut waits = Vec::new();
         let mut violations = Vec::new();
         for (feed, cursor) in cursors {
-            let field = format!("cursors[{feed}]");
             let consumer = self.feeds().into_iter().find(|(name, _)| name == feed);
             match (consumer, Cursor::parse(cursor)) {
+                // What is no feed may be anything, so it is not repeated; once says it.
                 (None, _) => {
-                    let words = "is no feed; use profile, interaction or feedback";
-                    violations.push(Violation::new(field, words));
+                    let words = "may name the feeds profile, interaction and feedback";
+                    violations.push(Violation::new("cursors", words));
                 }
                 // Nothing was changed, so there is nothing to wait for.
                 (Some(_), _) if cursor.is_empty() => {}
-                (Some(_), Err(_)) => {
+                (Some((feed, _)), Err(_)) => {
                     let words = "is not a cursor of that feed; pass the one received unchanged";
-                    violations.push(Violation::new(field, words));
+                    violations.push(Violation::new(format!("cursors[\"{feed}\"]"), words));
                 }
                 (Some((_, consumer)), Ok(cursor)) => waits.push((consumer, cursor)),
             }
         }
+        violations.dedup();
         if !violations.is_empty() {
             return Err(Error::invalid(violations));
         }

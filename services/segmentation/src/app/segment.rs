@@ -66,7 +66,6 @@ impl Outcome {
 }
 
 /// Changes with every write (AIP-154).
-/// Changes with every write (AIP-154).
 pub fn etag(revision: i64) -> String {
     format!("\"{revision}\"")
 }
@@ -83,21 +82,26 @@ impl App {
             draft,
             validate_only,
         } = request;
-        let attributes = self.attributes_for(ctx, &draft.rule).await?;
-        let rule = draft.check(&attributes)?;
+        let attributes = self.attributes_for(ctx, &draft.rule).await;
         let id = id.unwrap_or_else(SegmentId::generate);
-        let segment = Segment::create(id, draft, rule, self.0.clock.now());
-        let row = segments::to_row(&ctx.tenant, &segment)?;
+        let (tenant, now) = (ctx.tenant.clone(), self.0.clock.now());
+        let segment = attributes.and_then(|attributes| {
+            let rule = draft.check(&attributes)?;
+            Ok(Segment::create(id, draft, rule, now))
+        });
         if validate_only {
-            check_free(&self.0.db.reader_of(&ctx.tenant), &ctx.tenant, &row).await?;
+            let segment = segment?;
+            let row = segments::to_row(&tenant, &segment)?;
+            check_free(&self.0.db.reader_of(&tenant), &tenant, &row).await?;
             return Ok(Shown {
                 segment,
                 member_count: 0,
             });
         }
-        let tenant = ctx.tenant.clone();
         let done = self.0.db.write_once(ctx, once, move |tx| {
             Box::pin(async move {
+                // Not before: what was made already is answered also where profile is away now.
+                let row = segments::to_row(&tenant, &segment?)?;
                 schemes::lock(tx, &tenant).await?;
                 check_free(tx.conn(), &tenant, &row).await?;
                 segments::insert(tx, &row).await?;
@@ -158,12 +162,14 @@ impl App {
             patch,
         } = request;
         let attributes = match &patch.rule {
-            Some(rule) => Some(self.attributes_for(ctx, rule).await?),
+            Some(rule) => Some(self.attributes_for(ctx, rule).await),
             None => None,
         };
         let (app, tenant) = (self.clone(), ctx.tenant.clone());
         let done = self.0.db.write_once(ctx, once, move |tx| {
             Box::pin(async move {
+                // Not before: as in creating.
+                let attributes = attributes.transpose()?;
                 schemes::lock(tx, &tenant).await?;
                 let before = lock_current(tx, &tenant, id, &expected).await?;
                 tx.touch(id.to_name(), patch.fields());

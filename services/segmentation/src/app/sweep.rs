@@ -1,6 +1,6 @@
 //! What follows when time passes: windows close behind purchases.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use dossier_kernel::{Ctx, CustomerId, Result, TenantId};
 
@@ -13,32 +13,43 @@ use crate::store::{across, customers, schemes};
 const CUSTOMERS_MAX: u64 = 500;
 
 impl App {
-    /// Judges every customer that is due, in all tenants; says how many there were.
+    /// Judges every customer that is due, in all tenants, unless facts are missing; says how many
+    /// there were. A tenant whose customers cannot be judged keeps no other from it; why they
+    /// cannot is said at the end.
     pub async fn sweep(&self) -> Result<u64> {
+        let everybody = self.0.db.reader_of(&TenantId::all());
         let mut swept = 0;
+        let mut failed = BTreeMap::new();
         loop {
             let now = self.0.clock.now();
-            let due =
-                across::due(&self.0.db.reader_of(&TenantId::all()), now, CUSTOMERS_MAX).await?;
-            let count: usize = due.values().map(BTreeSet::len).sum();
-            if count == 0 || across::is_rereading(&self.0.db.reader_of(&TenantId::all())).await? {
-                return Ok(swept);
+            let due = across::due(&everybody, now, failed.keys(), CUSTOMERS_MAX).await?;
+            if due.is_empty() {
+                return failed.into_values().next().map_or(Ok(swept), Err);
             }
-            swept += count as u64;
             for (tenant, ids) in due {
-                self.judge_again(tenant, ids).await?;
+                let count = ids.len() as u64;
+                match self.judge_again(tenant.clone(), ids).await {
+                    Ok(true) => swept += count,
+                    Ok(false) => return Ok(swept),
+                    Err(error) => drop(failed.insert(tenant, error)),
+                }
             }
         }
     }
 
-    async fn judge_again(&self, tenant: TenantId, ids: BTreeSet<CustomerId>) -> Result<()> {
+    /// False where a feed is being read anew: nobody is judged by half of the facts.
+    async fn judge_again(&self, tenant: TenantId, ids: BTreeSet<CustomerId>) -> Result<bool> {
         let app = self.clone();
         let ctx = Ctx::service("segmentation.sweep", tenant.clone());
-        self.0
+        let done = self
+            .0
             .db
             .write(&ctx, move |tx| {
                 Box::pin(async move {
                     let scheme = schemes::share(tx, &tenant).await?;
+                    if across::is_rereading(tx.conn()).await? {
+                        return Ok(false);
+                    }
                     let mut known = customers::lock(tx, &tenant, &ids).await?;
                     let rules = app.0.rules.of_tenant(tx.conn(), &tenant).await?;
                     let judge = Judge {
@@ -54,10 +65,12 @@ impl App {
                             known.due = due;
                         }
                     }
-                    customers::save(tx, &tenant, known.iter().map(|(id, known)| (*id, known))).await
+                    customers::save(tx, &tenant, known.iter().map(|(id, known)| (*id, known)))
+                        .await?;
+                    Ok(true)
                 })
             })
             .await?;
-        Ok(())
+        Ok(done.value)
     }
 }

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use dossier_feed::{Cursor, Item};
 use dossier_kernel::id::SegmentId;
-use dossier_kernel::{Ctx, Error, Reason, Result, TenantId};
+use dossier_kernel::{Ctx, Error, Result, TenantId, Violation};
 use futures::stream::{self, BoxStream, StreamExt};
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -16,6 +17,10 @@ use crate::store::{Member, MembershipEvent, Snapshot};
 const SNAPSHOT_PAGE: u64 = 1_000;
 /// A snapshot holds a transaction open, which keeps the database from cleaning up behind it.
 const SNAPSHOT_MAX: Duration = Duration::from_secs(600);
+/// How long a page waits for a follower to take the one before it.
+const STALLED_MAX: Duration = Duration::from_secs(30);
+/// Snapshots read at the same time: each takes one of the few connections away from everybody.
+pub const SNAPSHOTS_MAX: usize = 2;
 
 /// Where a follower begins.
 #[derive(Debug)]
@@ -44,6 +49,13 @@ pub enum Watched {
     },
 }
 
+/// A piece of a snapshot.
+enum Part {
+    Members(Vec<Member>),
+    /// That was all; the changes since come after the cursor.
+    Whole(Cursor),
+}
+
 impl App {
     /// Ends after an error or [`Watched::End`]. `only` leaves out other segments.
     pub async fn watch_memberships(
@@ -57,34 +69,88 @@ impl App {
             Start::After(cursor) => cursor,
             Start::Now => self.0.feed.head().await?,
             Start::Snapshot if ctx.tenant.is_all() => {
-                return Err(Error::new(
-                    Reason::InvalidArgument,
-                    "A snapshot is of one tenant; watch all tenants without include_snapshot.",
-                ));
+                let words = "must be false where all tenants are watched: a snapshot is of one";
+                let violation = Violation::new("include_snapshot", words);
+                return Err(Error::invalid(vec![violation]));
             }
-            Start::Snapshot => {
-                let snapshot = Snapshot::begin(&self.0.db, &ctx.tenant).await?;
-                let cursor = snapshot.cursor().clone();
-                let members = members(snapshot, ctx.tenant.clone(), only, stop.clone());
-                let caught_up = Watched::Heartbeat {
-                    cursor: cursor.clone(),
-                };
-                let caught_up = stream::once(async { Ok(caught_up) });
-                let tail = self.tail(ctx, cursor, only, stop);
-                return Ok(members.chain(caught_up).chain(tail).boxed());
-            }
+            Start::Snapshot => return Ok(self.snapshot(ctx.tenant.clone(), only, stop)),
         };
-        Ok(self.tail(ctx, after, only, stop))
+        Ok(self.tail(ctx.tenant.clone(), after, only, stop))
+    }
+
+    /// The members, then the changes since. A task of its own reads ahead of the follower, so that
+    /// one who stops reading holds a page in memory and no connection.
+    fn snapshot(
+        &self,
+        tenant: TenantId,
+        only: Option<SegmentId>,
+        stop: CancellationToken,
+    ) -> BoxStream<'static, Result<Watched>> {
+        let (parts, received) = mpsc::channel(1);
+        let (app, of, stopped) = (self.clone(), tenant.clone(), stop.clone());
+        tokio::spawn(async move {
+            let told = tokio::select! {
+                told = app.tell_members(&parts, &of, only) => told,
+                () = stopped.cancelled() => Err(cut_off()),
+                () = parts.closed() => return,
+            };
+            if let Err(error) = told {
+                // Whoever does not listen any more need not hear it.
+                let _ = parts.send(Err(error)).await;
+            }
+        });
+        let app = self.clone();
+        let parts = stream::unfold(received, |mut received| async move {
+            Some((received.recv().await?, received))
+        });
+        let items = parts.flat_map(move |part| match part {
+            Ok(Part::Members(page)) => {
+                stream::iter(page.into_iter().map(|member| Ok(Watched::Member(member)))).boxed()
+            }
+            Ok(Part::Whole(cursor)) => {
+                let tail = app.tail(tenant.clone(), cursor.clone(), only, stop.clone());
+                let caught_up = stream::iter([Ok(Watched::Heartbeat { cursor })]);
+                caught_up.chain(tail).boxed()
+            }
+            Err(error) => stream::iter([Err(error)]).boxed(),
+        });
+        items.boxed()
+    }
+
+    /// Waits for its turn, then hands on page by page.
+    async fn tell_members(
+        &self,
+        parts: &mpsc::Sender<Result<Part>>,
+        tenant: &TenantId,
+        only: Option<SegmentId>,
+    ) -> Result<()> {
+        let _turn = self.0.snapshots.acquire().await.map_err(Error::internal)?;
+        let until = Instant::now() + SNAPSHOT_MAX;
+        let snapshot = Snapshot::begin(&self.0.db, tenant).await?;
+        let mut after = None;
+        loop {
+            let page = snapshot.page(tenant, only, after, SNAPSHOT_PAGE).await?;
+            after = page.last().copied();
+            let part = match after {
+                Some(_) => Part::Members(page),
+                None => Part::Whole(snapshot.cursor().clone()),
+            };
+            let patience = until.min(Instant::now() + STALLED_MAX);
+            let sent = tokio::time::timeout_at(patience, parts.send(Ok(part))).await;
+            if sent.map_err(|_| cut_off())?.is_err() || after.is_none() {
+                return Ok(());
+            }
+        }
     }
 
     fn tail(
         &self,
-        ctx: &Ctx,
+        tenant: TenantId,
         after: Cursor,
         only: Option<SegmentId>,
         stop: CancellationToken,
     ) -> BoxStream<'static, Result<Watched>> {
-        let items = self.0.feed.watch(ctx.tenant.clone(), Some(after), stop);
+        let items = self.0.feed.watch(tenant, Some(after), stop);
         let read = move |item: Result<Item>| {
             Ok(match item? {
                 Item::Event {
@@ -114,30 +180,6 @@ impl App {
     }
 }
 
-/// Page by page, so that a slow reader holds one page in memory.
-fn members(
-    snapshot: Snapshot,
-    tenant: TenantId,
-    only: Option<SegmentId>,
-    stop: CancellationToken,
-) -> impl futures::Stream<Item = Result<Watched>> + Send + 'static {
-    let until = Instant::now() + SNAPSHOT_MAX;
-    let state = (snapshot, tenant, None::<Member>);
-    let pages = stream::try_unfold(state, move |(snapshot, tenant, after)| {
-        let stop = stop.clone();
-        async move {
-            if stop.is_cancelled() || Instant::now() > until {
-                return Err(Error::unavailable(
-                    "The snapshot was cut off; begin it again.",
-                ));
-            }
-            let page = snapshot.page(&tenant, only, after, SNAPSHOT_PAGE).await?;
-            let Some(last) = page.last().copied() else {
-                return Ok(None);
-            };
-            let page = stream::iter(page.into_iter().map(|member| Ok(Watched::Member(member))));
-            Ok(Some((page, (snapshot, tenant, Some(last)))))
-        }
-    });
-    futures::TryStreamExt::try_flatten(pages)
+fn cut_off() -> Error {
+    Error::unavailable("The snapshot was cut off; begin it again.")
 }

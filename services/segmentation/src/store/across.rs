@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dossier_db::{Tx, error};
+use dossier_db::{Backend, Tx, error};
 use dossier_kernel::id::SegmentId;
 use dossier_kernel::{CustomerId, Result, TenantId, Timestamp};
 use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
@@ -12,16 +12,25 @@ use uuid::Uuid;
 use super::State;
 use crate::error::Error;
 
-/// Customers whose memberships time may have changed, the longest due first.
-pub async fn due<C: ConnectionTrait>(
+/// Customers whose memberships time may have changed, the longest due first, but of these tenants.
+pub async fn due<'t, C: ConnectionTrait>(
     conn: &C,
     at: Timestamp,
+    but: impl Iterator<Item = &'t TenantId>,
     limit: u64,
 ) -> Result<BTreeMap<TenantId, BTreeSet<CustomerId>>> {
-    let sql = "SELECT tenant_id, customer_id FROM customer WHERE due_time <= $1 \
-               ORDER BY due_time LIMIT $2";
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let rows = query(conn, sql, [at.micros().into(), limit.into()]).await?;
+    let mut values: Vec<Value> = vec![at.micros().into(), limit.into()];
+    let mut others = String::new();
+    for tenant in but {
+        values.push(tenant.as_str().into());
+        others += &format!(" AND tenant_id <> ${}", values.len());
+    }
+    let sql = format!(
+        "SELECT tenant_id, customer_id FROM customer WHERE due_time <= $1{others} \
+         ORDER BY due_time LIMIT $2"
+    );
+    let rows = query(conn, &sql, values).await?;
     let mut due: BTreeMap<TenantId, BTreeSet<CustomerId>> = BTreeMap::new();
     for (tenant, customer) in rows {
         due.entry(tenant).or_default().insert(CustomerId(customer));
@@ -68,8 +77,10 @@ impl LostFeed {
 }
 
 /// Forgets what a feed told, in all tenants, so that it can be read anew. Memberships stay as they
-/// are until [`end_rereading`].
+/// are until [`end_rereading`]: whoever judges at this moment is waited for, and whoever shares a
+/// tenant from then on finds that facts are missing.
 pub async fn begin_rereading(tx: &Tx, feed: LostFeed) -> Result<()> {
+    hold_judgement(tx).await?;
     let deletions: &[&str] = match feed {
         LostFeed::Profile => &["UPDATE customer SET standing = 'UNKNOWN', profile = NULL"],
         LostFeed::Interaction => &["DELETE FROM purchase", "DELETE FROM purchase_total"],
@@ -102,7 +113,18 @@ pub async fn end_rereading(tx: &Tx, feed: LostFeed) -> Result<()> {
     execute(tx, sql, states).await
 }
 
-/// Whether what is stored is incomplete, so that nobody's membership may be judged.
+/// Takes every tenant alone until the transaction ends, in the order in which others share them.
+/// SQLite has one writer and needs no locks.
+async fn hold_judgement(tx: &Tx) -> Result<()> {
+    if tx.backend() == Backend::Sqlite {
+        return Ok(());
+    }
+    let sql = "SELECT tenant_id FROM tenant ORDER BY tenant_id COLLATE \"C\" FOR UPDATE";
+    execute(tx, sql, []).await
+}
+
+/// Whether what is stored is incomplete, so that nobody's membership may be judged. Asked by
+/// whoever shares the tenant: then it stays as it is until the transaction ends.
 pub async fn is_rereading<C: ConnectionTrait>(conn: &C) -> Result<bool> {
     Ok(!rereading(conn).await?.is_empty())
 }
@@ -122,10 +144,10 @@ pub async fn rereading<C: ConnectionTrait>(conn: &C) -> Result<Vec<LostFeed>> {
     rows.iter().map(read).collect()
 }
 
-async fn query<C: ConnectionTrait, const N: usize>(
+async fn query<C: ConnectionTrait>(
     conn: &C,
     sql: &str,
-    values: [Value; N],
+    values: impl IntoIterator<Item = Value>,
 ) -> Result<Vec<(TenantId, Uuid)>> {
     let statement = statement(conn.get_database_backend(), sql, values);
     let rows = conn.query_all_raw(statement).await.map_err(error)?;
@@ -142,6 +164,6 @@ async fn execute<const N: usize>(tx: &Tx, sql: &str, values: [Value; N]) -> Resu
     Ok(())
 }
 
-fn statement<const N: usize>(backend: DbBackend, sql: &str, values: [Value; N]) -> Statement {
+fn statement(backend: DbBackend, sql: &str, values: impl IntoIterator<Item = Value>) -> Statement {
     Statement::from_sql_and_values(backend, sql, values)
 }

@@ -137,6 +137,13 @@ async fn the_same_request_has_one_effect_and_one_answer() {
         world.app.settle().await.expect("settles");
         let again = ask(b"vips").await.expect("remembers");
         assert_eq!(again, first);
+        // Nor is anybody asked again: profile, which knows the attributes, is away.
+        let of_attribute = new_segment("vips", "attributes.tier = gold");
+        let again = world
+            .app
+            .create_segment(&world.ctx, of_attribute, once(b"vips"))
+            .await;
+        assert_eq!(again.expect("remembers"), first);
         let reused = ask(b"another body").await.expect_err("another body");
         assert_eq!(reused.reason(), Reason::RequestIdReused);
         assert_eq!(

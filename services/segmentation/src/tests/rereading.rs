@@ -1,17 +1,21 @@
 //! A feed that lost its history is read anew, and nobody notices but where it matters.
 
+use std::time::Duration;
+
 use dossier_db::Db;
 use dossier_feed::{Consumer, Delivery};
 use dossier_kernel::{Result, TenantId};
 use futures::future::BoxFuture;
 use futures::stream::{self, StreamExt};
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use super::world::{World, file, ids};
+use super::world::{DAY, World, file, ids};
 use crate::domain::{Cause, News, What};
 use crate::jobs::follow::learn;
 use crate::peers::Told;
 use crate::store::across::{self, LostFeed};
+use crate::store::schemes;
 
 /// Lets the consumer of a feed read `news` and then a heartbeat.
 async fn feed(world: &World, consumer: &Consumer, news: Vec<News>) {
@@ -116,6 +120,71 @@ async fn purchases_that_are_told_again_count_once() {
             (report.purchase_count, report.purchase_total.micros),
             (2, 11_000_000)
         );
+        world.test.discard().await;
+    }
+}
+
+#[tokio::test]
+async fn while_facts_are_missing_neither_time_nor_a_new_rule_moves_anybody() {
+    for world in World::each().await {
+        let recent = world.settled("recent", "count(purchase, 10d) > 0").await;
+        let customers = ids(2);
+        for id in &customers {
+            world.tell(vec![world.live(*id), world.buys(*id, 5)]).await;
+        }
+        let before = world.published().await.len();
+        world
+            .app
+            .begin_rereading(LostFeed::Interaction)
+            .await
+            .expect("begins");
+        world.clock.advance(11 * DAY);
+        let strangers = world.create("strangers", "count(purchase) = 0").await;
+        assert_eq!(world.app.sweep().await.expect("waits"), 0);
+        world.app.settle().await.expect("waits");
+        world.tell(vec![world.live(customers[0])]).await;
+        assert_eq!(world.published().await.len(), before);
+        assert_eq!(world.members(recent).await.len(), 2);
+        assert!(world.members(strangers).await.is_empty());
+        world.test.discard().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn facts_are_not_forgotten_while_somebody_judges_by_them() {
+    for world in World::each().await {
+        world.tell(vec![world.live(ids(1)[0])]).await;
+        let (held, holds) = oneshot::channel();
+        let (release, released) = oneshot::channel::<()>();
+        let (db, ctx, tenant) = (
+            world.test.db.clone(),
+            world.ctx.clone(),
+            world.ctx.tenant.clone(),
+        );
+        let judging = tokio::spawn(async move {
+            db.write(&ctx, move |tx| {
+                Box::pin(async move {
+                    schemes::share(tx, &tenant).await?;
+                    let complete = !across::is_rereading(tx.conn()).await?;
+                    let _ = held.send(());
+                    let _ = released.await;
+                    let still = !across::is_rereading(tx.conn()).await?;
+                    Ok((complete, still))
+                })
+            })
+            .await
+        });
+        holds.await.expect("judges");
+        let app = world.app.clone();
+        let mut begins =
+            tokio::spawn(async move { app.begin_rereading(LostFeed::Interaction).await });
+        let early = tokio::time::timeout(Duration::from_millis(300), &mut begins).await;
+        assert!(early.is_err(), "{:?}: it did not wait", world.test);
+        let _ = release.send(());
+        let judged = judging.await.expect("no panic").expect("commits").value;
+        assert_eq!(judged, (true, true), "{:?}", world.test);
+        begins.await.expect("no panic").expect("begins");
+        assert!(is_rereading(&world.test.db).await);
         world.test.discard().await;
     }
 }

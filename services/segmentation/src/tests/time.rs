@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use dossier_kernel::CustomerId;
+use dossier_kernel::{CustomerId, Reason};
 
-use super::world::{DAY, World};
-use crate::domain::{Cause, Way};
+use super::world::{DAY, World, ctx, new_segment};
+use crate::domain::{Cause, News, Way};
+use crate::store::Connection;
 
 #[tokio::test]
 async fn a_window_that_closes_lets_out_at_its_instant_and_once() {
@@ -80,6 +81,52 @@ async fn a_backfill_does_not_make_others_forget_when_to_look_again() {
         world.clock.advance(8 * DAY);
         world.app.sweep().await.expect("sweeps");
         assert!(world.members(long).await.is_empty());
+        world.test.discard().await;
+    }
+}
+
+#[tokio::test]
+async fn a_tenant_who_cannot_be_judged_keeps_no_other_from_it() {
+    for world in World::each().await {
+        let rule = "count(purchase, 1d) > 0";
+        let ours = world.settled("busy", rule).await;
+        // Comes before ours in every order.
+        let neighbour = ctx("a-shop");
+        let theirs = new_segment("busy", rule);
+        let created = world.app.create_segment(&neighbour, theirs, None).await;
+        created.expect("creates");
+        world.app.settle().await.expect("settles");
+        let [customer, stranger] = [CustomerId::generate(), CustomerId::generate()];
+        let of_theirs = [world.live(stranger), world.buys(stranger, 5)].map(|news| News {
+            tenant: neighbour.tenant.clone(),
+            ..news
+        });
+        world.tell(of_theirs.to_vec()).await;
+        world
+            .tell(vec![world.live(customer), world.buys(customer, 5)])
+            .await;
+        assert_eq!(world.members(ours).await.len(), 1);
+
+        let spoil = "UPDATE customer SET profile = 'spoilt' WHERE tenant_id = 'a-shop'";
+        let spoilt = world.test.db.write(&neighbour, move |tx| {
+            Box::pin(async move {
+                let done = tx.conn().execute_unprepared(spoil).await;
+                done.map(drop).map_err(dossier_db::error)
+            })
+        });
+        spoilt.await.expect("spoilt");
+        world.clock.advance(DAY);
+        let failed = world.app.sweep().await.expect_err("theirs cannot be read");
+        assert_eq!(failed.reason(), Reason::Internal);
+        assert!(world.members(ours).await.is_empty(), "{:?}", world.test);
+
+        let theirs = new_segment("all", "type:*");
+        let created = world.app.create_segment(&neighbour, theirs, None).await;
+        created.expect("creates");
+        let all = world.create("all", "type:*").await;
+        let failed = world.app.settle().await.expect_err("as before");
+        assert_eq!(failed.reason(), Reason::Internal);
+        assert_eq!(world.members(all).await, [customer].into());
         world.test.discard().await;
     }
 }

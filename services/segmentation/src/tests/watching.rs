@@ -1,9 +1,10 @@
 //! Following who enters and leaves.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
-use dossier_kernel::CustomerId;
 use dossier_kernel::id::SegmentId;
+use dossier_kernel::{CustomerId, TenantId};
 use futures::StreamExt;
 use tokio_util::sync::CancellationToken;
 
@@ -93,6 +94,57 @@ async fn a_snapshot_holds_every_member_and_its_cursor_what_comes_after() {
             matches!(others.as_slice(), [Watched::Heartbeat { .. }]),
             "{others:?}"
         );
+        world.test.discard().await;
+    }
+}
+
+#[tokio::test]
+async fn followers_who_stop_reading_keep_nobody_from_reading() {
+    for world in World::each().await {
+        let all = world.settled("all", "type:*").await;
+        for batch in ids(2_050).chunks(500) {
+            world
+                .tell(batch.iter().map(|id| world.live(*id)).collect())
+                .await;
+        }
+        // Many more than there are connections, and none of them reads what it asked for.
+        let stop = CancellationToken::new();
+        let mut idle = Vec::new();
+        for _ in 0..30 {
+            let watched =
+                world
+                    .app
+                    .watch_memberships(&world.ctx, Start::Snapshot, None, stop.clone());
+            let watched = tokio::time::timeout(Duration::from_secs(5), watched).await;
+            idle.push(watched.expect("in time").expect("watches"));
+        }
+        for _ in 0..20 {
+            let shown = world.app.get_segment(&world.ctx, all);
+            let shown = tokio::time::timeout(Duration::from_secs(5), shown).await;
+            assert_eq!(shown.expect("in time").expect("reads").member_count, 2_050);
+        }
+        stop.cancel();
+        let mut first = idle.swap_remove(0);
+        while let Some(item) = first.next().await {
+            if let Err(error) = item {
+                assert_eq!(error.reason(), dossier_kernel::Reason::Unavailable);
+                break;
+            }
+        }
+        world.test.discard().await;
+    }
+}
+
+#[tokio::test]
+async fn a_snapshot_of_all_tenants_is_refused_by_the_name_of_its_field() {
+    for world in World::each().await {
+        let everybody = dossier_kernel::Ctx::service("test", TenantId::all());
+        let refused = world
+            .app
+            .watch_memberships(&everybody, Start::Snapshot, None, CancellationToken::new())
+            .await;
+        let refused = refused.err().expect("refused");
+        assert_eq!(refused.violations()[0].field, "include_snapshot");
         world.test.discard().await;
     }
 }
