@@ -287,3 +287,28 @@ async fn any_keeper_may_wrap() {
     assert!(asked.load(std::sync::atomic::Ordering::Relaxed) >= 4);
     db.discard().await;
 }
+
+#[tokio::test]
+async fn one_tenants_lost_key_does_not_stop_the_others() {
+    for world in each().await {
+        let id = CustomerId::generate();
+        world.note(id, "名字").await;
+        let theirs = dossier_kernel::TenantId::parse("theirs").expect("a tenant id");
+        let maker = world.vault().await;
+        maker.prepare(&theirs).await.expect("makes keys");
+        let ctx = Ctx::service("test", theirs.clone());
+        let begin = maker.start_rotation(&ctx, None, Kind::Customers);
+        begin.await.expect("starts");
+        world.lose_root_of(&theirs).await;
+
+        // A process that begins now would refuse the database; one that runs forgets what it knew.
+        tokio::time::sleep(2 * LIFE).await;
+        let vault = maker;
+        world.rotate(&vault, Kind::Customers).await;
+        assert_eq!(world.read(&vault, id).await, "名字", "{:?}", world.db);
+        assert_eq!(world.versions_of(id).await, [2], "{:?}", world.db);
+        let stuck = vault.rotations(&theirs).await.expect("reads");
+        assert!(stuck.iter().all(|one| one.phase != Phase::Done));
+        world.db.discard().await;
+    }
+}

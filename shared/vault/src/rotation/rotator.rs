@@ -42,6 +42,8 @@ enum Step {
     Worked,
     Waits,
     Ended,
+    /// It stays where it was, to be gone on with.
+    Failed,
 }
 
 impl Rotator {
@@ -49,7 +51,7 @@ impl Rotator {
         Self { vault, registry }
     }
 
-    /// Works until `stop` is cancelled; an error leaves everything where it was, to be gone on with.
+    /// Works until `stop` is cancelled. A rotation that fails is tried again; the others' go on.
     pub async fn run(&self, stop: &CancellationToken) -> Result<()> {
         while !stop.is_cancelled() {
             let begun = Instant::now();
@@ -57,7 +59,7 @@ impl Rotator {
                 // As long as the batch took: others get at least half of the writer.
                 Some(Step::Worked) => begun.elapsed().min(PAUSE_MAX),
                 Some(Step::Waits) => WAIT_EVERY,
-                Some(Step::Ended) | None => LOOK_EVERY,
+                Some(Step::Ended | Step::Failed) | None => LOOK_EVERY,
             };
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
@@ -72,11 +74,16 @@ impl Rotator {
     async fn step_all(&self) -> Result<Option<Step>> {
         let mut busiest = None;
         for rotation in row::active(&self.vault.db().reader_of(&TenantId::all())).await? {
-            let step = self.step(&rotation).await?;
+            // What is wrong with one tenant's keys is nothing to the others.
+            let step = self.step(&rotation).await.unwrap_or_else(|error| {
+                let (tenant, kind) = (rotation.tenant.as_str(), rotation.kind.as_str());
+                tracing::warn!(tenant, kind, %error, "keys are not rotated; tried again");
+                Step::Failed
+            });
             busiest = match (busiest, step) {
                 (Some(Step::Worked), _) | (_, Step::Worked) => Some(Step::Worked),
                 (Some(Step::Waits), _) | (_, Step::Waits) => Some(Step::Waits),
-                (_, Step::Ended) => Some(Step::Ended),
+                (_, rests) => Some(rests),
             };
         }
         Ok(busiest)

@@ -188,6 +188,21 @@ impl World {
         vault.forget(&tenant(), id);
     }
 
+    /// As after a restore of another database's rows: a root key wraps the tenant's keys that nobody
+    /// has.
+    pub async fn lose_root_of(&self, tenant: &TenantId) {
+        let ctx = Ctx::service("test", tenant.clone());
+        let sql =
+            format!("UPDATE vault_tenant_key SET root_id = 'gone' WHERE tenant_id = '{tenant}'");
+        let work = self.db.db.write(&ctx, move |tx| {
+            Box::pin(async move {
+                let done = tx.conn().execute_unprepared(&sql).await;
+                done.map(drop).map_err(error)
+            })
+        });
+        work.await.expect("updates");
+    }
+
     pub async fn forget_outcomes(&self) {
         let ctx = ctx();
         let work = self.db.db.write(&ctx, |tx| {
