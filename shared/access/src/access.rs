@@ -118,6 +118,12 @@ impl Access {
         };
         let rule = self.0.rules.get(&call.method);
         let rule = rule.ok_or_else(|| unknown(&call.method))?;
+        if facts.is_foreign_to(&ctx.tenant) {
+            // The query should have kept to the tenant: the policies would refuse it too, and
+            // nobody would hear that one wall of two has a hole.
+            tracing::error!(method = %call.method, "a row of another tenant was read; refused");
+            return Err(refused(call));
+        }
         let verdict = self.judge(ctx, rule, Some(facts))?;
         match verdict.open {
             true => Ok(verdict.sight),

@@ -168,6 +168,12 @@ fn a_row_of_another_tenant_is_refused_to_everybody_but_followers_of_all() {
     let open = with("@id(\"all\") permit (principal, action, resource);").expect("valid");
     assert!(open.sees(&person(&[]), READ, Facts::default()).is_ok());
     assert!(open.sees(&person(&[]), READ, foreign).is_err());
+    // The policies would refuse it too, if they were asked.
+    for access in [shipped(), open] {
+        let asked = access.explain(&person(&[Role::Admin]), READ, foreign);
+        let asked = asked.expect("explained");
+        assert!(!asked.allowed && asked.policies.iter().any(|one| one.id == "wall.tenant"));
+    }
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! What a policy may know about a resource, and what it lets be seen of it.
 
+use dossier_kernel::TenantId;
+
 /// About one resource, where the service that decides holds it. Nothing of it is known at the edge.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Facts<'a> {
@@ -9,6 +11,13 @@ pub struct Facts<'a> {
     pub owner: Option<&'a str>,
     pub team: Option<&'a str>,
     pub tags: &'a [String],
+}
+
+impl Facts<'_> {
+    /// Whether the resource is another tenant's. Nothing is foreign to who follows all tenants.
+    pub(crate) fn is_foreign_to(&self, tenant: &TenantId) -> bool {
+        !tenant.is_all() && self.tenant.is_some_and(|own| own != tenant.as_str())
+    }
 }
 
 /// Which classes of data may be opened. What a call shows beside them (NONE and QUASI) it may show.

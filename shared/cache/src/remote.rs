@@ -65,6 +65,8 @@ struct Inner {
     /// Marks that Redis has not taken: by key, the newest version. While there are any the breaker
     /// stays open, so that this process reads nothing it knows to be stale.
     undelivered: Mutex<HashMap<Key, i64>>,
+    /// Why Redis could not be used, as it was last said.
+    told: Mutex<String>,
 }
 
 impl Remote {
@@ -98,11 +100,11 @@ impl Remote {
             breaker: Breaker::new(),
             begun: AtomicBool::new(false),
             undelivered: Mutex::default(),
+            told: Mutex::default(),
         });
         inner.breaker.open();
         if !inner.heal().await {
-            tracing::warn!("redis does not answer; reads go to the database until it does");
-            tokio::spawn(probe(Arc::downgrade(&inner)));
+            inner.give_up();
         }
         Ok(Self(inner))
     }
@@ -255,11 +257,13 @@ impl Inner {
                 .await?;
             self.begin_own_run().await
         };
-        if !matches!(
-            tokio::time::timeout(CONNECT_TIMEOUT, ping).await,
-            Ok(Ok(()))
-        ) {
-            return false;
+        match tokio::time::timeout(CONNECT_TIMEOUT, ping).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                self.tell(&error);
+                return false;
+            }
+            Err(_) => return false,
         }
         loop {
             let Some((key, version)) = self.next_undelivered() else {
@@ -273,6 +277,16 @@ impl Inner {
                 return false;
             }
             self.delivered(&key, version);
+        }
+    }
+
+    /// Says why there is no connection, once for each reason: it is asked for twice a second.
+    fn tell(&self, error: &RedisError) {
+        let words = error.to_string();
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if *told != words {
+            tracing::warn!(error = %words, "redis cannot be used");
+            *told = words;
         }
     }
 

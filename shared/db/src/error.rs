@@ -119,7 +119,8 @@ impl Fault {
             }
             sqlx::Error::PoolTimedOut => Self::plain(Meaning::Busy, "no free connection"),
             sqlx::Error::Io(e) => Self::plain(Meaning::Away, &format!("io {:?}", e.kind())),
-            sqlx::Error::Tls(_) => Self::plain(Meaning::Away, "tls"),
+            // Words about certificates: nothing of a row is in them.
+            sqlx::Error::Tls(e) => Self::plain(Meaning::Away, &format!("tls: {e}")),
             sqlx::Error::Protocol(_) => Self::plain(Meaning::Away, "protocol"),
             sqlx::Error::PoolClosed => Self::plain(Meaning::Away, "pool closed"),
             sqlx::Error::WorkerCrashed => Self::plain(Meaning::Away, "worker crashed"),

@@ -5,6 +5,7 @@
 //! | a panic at the 21st passage of a place | `db::before_commit=20*off->1*panic` |
 //! | the process to abort there instead | `db::before_commit=20*off->1*return` |
 //! | a bug | `db::forget_commit=20*off->1*return`, or `…=return` for every time |
+//! | a bug in one place of several | `db::forget_tenant=return(customer)` |
 //!
 //! The language is that of the crate `fail`; several entries are separated by `;`. Without the
 //! feature `failpoints`, which nothing that is shipped asks for, all of this is empty.
@@ -27,6 +28,15 @@ pub fn planted(bug: &'static str) -> bool {
     false
 }
 
+/// As [`planted`], where the bug can be told to happen to one of many.
+#[cfg(feature = "failpoints")]
+pub fn planted_in(bug: &'static str, one: &str) -> bool {
+    set_up();
+    fail::fail_point!(bug, |told: Option<String>| told
+        .is_none_or(|told| told == one));
+    false
+}
+
 /// Reads the environment once; what it says holds as long as the process.
 #[cfg(feature = "failpoints")]
 fn set_up() {
@@ -41,5 +51,11 @@ pub const fn pass(_place: &'static str) {}
 #[cfg(not(feature = "failpoints"))]
 #[inline(always)]
 pub const fn planted(_bug: &'static str) -> bool {
+    false
+}
+
+#[cfg(not(feature = "failpoints"))]
+#[inline(always)]
+pub const fn planted_in(_bug: &'static str, _one: &str) -> bool {
     false
 }

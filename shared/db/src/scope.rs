@@ -3,6 +3,8 @@
 use dossier_kernel::TenantId;
 use sea_orm::{ColumnTrait, DeleteMany, EntityTrait, QueryFilter, Select, UpdateMany};
 
+use crate::failpoint;
+
 /// A table whose rows belong to tenants; every table does.
 pub trait TenantScoped: EntityTrait {
     fn tenant_column() -> Self::Column;
@@ -10,6 +12,9 @@ pub trait TenantScoped: EntityTrait {
 
 /// Where every query begins.
 pub fn find<E: TenantScoped>(tenant: &TenantId) -> Select<E> {
+    if failpoint::planted_in("db::forget_tenant", E::default().table_name()) {
+        return E::find();
+    }
     E::find().filter(E::tenant_column().eq(tenant.as_str()))
 }
 

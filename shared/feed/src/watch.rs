@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use dossier_db::failpoint;
 use dossier_kernel::{Result, TenantId, Timestamp};
 use futures::stream::{self, BoxStream, StreamExt};
 use tokio::sync::watch;
@@ -185,6 +186,9 @@ impl Watch {
             let all = events.len() < EVENTS_MAX;
             for event in events {
                 cursor.set(shard, event.seq);
+                if failpoint::planted("feed::forget_event") {
+                    continue;
+                }
                 self.ready.push_back(Item::Event {
                     cursor: cursor.clone(),
                     tenant: event.tenant,

@@ -107,13 +107,21 @@ async fn fetch(
     client: &Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
     uri: Uri,
 ) -> Result<Vec<u8>, String> {
-    let answer = client.get(uri).await.map_err(|cause| cause.to_string())?;
+    let answer = client.get(uri).await.map_err(|cause| whole(&cause))?;
     if answer.status() != http::StatusCode::OK {
         return Err(format!("it answered {}", answer.status()));
     }
     let body = Limited::new(answer.into_body(), DOCUMENT_BYTES_MAX);
     let whole = body.collect().await.map_err(|cause| cause.to_string())?;
     Ok(whole.to_bytes().to_vec())
+}
+
+/// With what is behind it: the client itself only says that it could not connect.
+fn whole(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |words, cause| {
+        format!("{words}: {cause}")
+    })
 }
 
 fn rustls_config(path: &Path) -> Result<rustls::ClientConfig, String> {
