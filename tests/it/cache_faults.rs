@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use dossier_proto::profile::v1 as profile;
-use dossier_testkit::{Backend, Clients, Dice, Plan, Proxy, Redis, Shape, Soak, Suite, Way, build};
+use dossier_testkit::{
+    Backend, Clients, Dice, Plan, Proxy, Redis, Shape, Soak, Suite, Way, build, harness,
+};
 use futures::future::try_join_all;
 use prost_types::FieldMask;
 use tokio::task::JoinHandle;
@@ -43,15 +45,7 @@ const FAULTS: [Fault; 5] = [
     Fault::Flushed,
 ];
 
-#[tokio::test(flavor = "multi_thread")]
-async fn sqlite() -> anyhow::Result<()> {
-    soak(Backend::SqliteMemory).await
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn postgres() -> anyhow::Result<()> {
-    soak(Backend::PostgresRedis).await
-}
+harness!("redis", run, CYCLES);
 
 /// A harness that cannot fail proves nothing: here the cache is made to hold an old value.
 #[tokio::test(flavor = "multi_thread")]
@@ -81,18 +75,13 @@ async fn a_stale_value_is_noticed() -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn soak(backend: Backend) -> anyhow::Result<()> {
+async fn run(soak: &mut Soak) -> anyhow::Result<()> {
     // A run that is to do without servers has no Redis, unless it was asked for by name.
-    let asked_for = std::env::var("DOSSIER_SOAK_CYCLES").is_ok() && backend.is_wanted();
+    let asked_for = std::env::var("DOSSIER_SOAK_CYCLES").is_ok();
     if !Backend::PostgresRedis.is_wanted() && !asked_for {
         return Ok(());
     }
-    let mut soak = Soak::begin("redis", backend, CYCLES)?;
-    run(backend, &mut soak).await.with_context(|| soak.again())
-}
-
-async fn run(backend: Backend, soak: &mut Soak) -> anyhow::Result<()> {
-    let mut rig = Rig::start(backend).await?;
+    let mut rig = Rig::start(soak.backend).await?;
     let clients = rig.suite.clients()?;
     let first = usize::try_from(soak.dice.within(0..FAULTS.len() as u64))?;
     let mut load = Load::start(&clients).await?;

@@ -14,7 +14,7 @@ use dossier_kernel::{Ctx, Reason, Role};
 use dossier_proto::interaction::v1 as interaction;
 use dossier_proto::profile::v1 as profile;
 use dossier_rpc::{Channel, TokenSource};
-use dossier_testkit::{Backend, Dice, Plan, Process, Shape, Soak, Suite, build};
+use dossier_testkit::{Backend, Dice, Plan, Process, Shape, Soak, Suite, build, harness};
 use futures::future::join_all;
 use interaction::interaction_service_client::InteractionServiceClient;
 
@@ -26,15 +26,7 @@ const ON_THE_WAY: Duration = Duration::from_millis(300);
 /// How long after the last deadline nothing more may come.
 const QUIET: Duration = Duration::from_millis(200);
 
-#[tokio::test(flavor = "multi_thread")]
-async fn sqlite() -> anyhow::Result<()> {
-    soak(Backend::SqliteMemory).await
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn postgres() -> anyhow::Result<()> {
-    soak(Backend::PostgresRedis).await
-}
+harness!("deadlines", run, CYCLES);
 
 /// A harness that cannot fail proves nothing: a change made after its deadline is noticed.
 #[tokio::test(flavor = "multi_thread")]
@@ -144,16 +136,8 @@ fn signal(name: &str, process: u32) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn soak(backend: Backend) -> anyhow::Result<()> {
-    if !backend.is_wanted() {
-        return Ok(());
-    }
-    let mut soak = Soak::begin("deadlines", backend, CYCLES)?;
-    run(backend, &mut soak).await.with_context(|| soak.again())
-}
-
-async fn run(backend: Backend, soak: &mut Soak) -> anyhow::Result<()> {
-    let mut rig = Rig::start(backend).await?;
+async fn run(soak: &mut Soak) -> anyhow::Result<()> {
+    let mut rig = Rig::start(soak.backend).await?;
     let (mut answered, mut exceeded, mut made_way) = (0, 0, 0);
     for cycle in 0..soak.cycles {
         for call in rig.cycle(cycle, &mut soak.dice).await? {

@@ -9,8 +9,12 @@ use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
+use dossier_kernel::Role;
+use dossier_proto::profile::v1 as profile;
 use dossier_testkit::disk::{Fault, Shim};
-use dossier_testkit::{Backend, Clients, Cluster, Dice, Plan, Shape, Soak, Suite};
+use dossier_testkit::{
+    Backend, Clients, Cluster, Dice, Plan, Refusal, Shape, Soak, Suite, build, harness,
+};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tonic::{Code, Status};
@@ -23,11 +27,16 @@ const CYCLES: u64 = 2;
 const WHILE: std::ops::Range<u64> = 100..300;
 const HEAL_TIMEOUT: Duration = Duration::from_secs(20);
 const FULL_TIMEOUT: Duration = Duration::from_secs(60);
+/// A second, and however long the log goes on in the room that it has.
+const UNRECORDED_TIMEOUT: Duration = Duration::from_secs(20);
 
-#[tokio::test(flavor = "multi_thread")]
-async fn sqlite() -> anyhow::Result<()> {
-    let mut soak = Soak::begin("disk", Backend::SqliteMemory, CYCLES)?;
-    run(&mut soak, None).await.with_context(|| soak.again())
+harness!("disk", run, sqlite: CYCLES, postgres: 1);
+
+async fn run(soak: &mut Soak) -> anyhow::Result<()> {
+    match soak.backend {
+        Backend::SqliteMemory => run_on_sqlite(soak, None).await,
+        Backend::PostgresRedis => run_on_postgres(soak).await,
+    }
 }
 
 /// With `synchronous=NORMAL` a commit does not sync, so it does not see that syncs fail.
@@ -35,14 +44,14 @@ async fn sqlite() -> anyhow::Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_acknowledgement_without_a_sync_is_noticed() -> anyhow::Result<()> {
     let mut soak = Soak::begin("disk", Backend::SqliteMemory, 1)?;
-    let noticed = run(&mut soak, Some("db::synchronous_normal=return")).await;
+    let noticed = run_on_sqlite(&mut soak, Some("db::synchronous_normal=return")).await;
     let noticed = format!("{:#}", noticed.err().context("not noticed")?);
     ensure!(noticed.contains("acknowledged without a sync"), "{noticed}");
     eprintln!("noticed: {noticed:.200}");
     Ok(())
 }
 
-async fn run(soak: &mut Soak, failpoints: Option<&str>) -> anyhow::Result<()> {
+async fn run_on_sqlite(soak: &mut Soak, failpoints: Option<&str>) -> anyhow::Result<()> {
     let dice = &mut soak.dice;
     let mut suite = Suite::prepare(plan(Backend::SqliteMemory), None)?;
     let orders = suite.dir().join("orders");
@@ -54,8 +63,14 @@ async fn run(soak: &mut Soak, failpoints: Option<&str>) -> anyhow::Result<()> {
     suite.set_environment(environment);
     suite.start_again().await?;
     let mut book = Book::open(&suite.clients()?, dice, None).await?;
+    let request = profile::CreateCustomerRequest {
+        customer: Some(build::person("Somebody", "disk")),
+        ..Default::default()
+    };
+    let mut customers = suite.clients()?.customers;
+    let customer = customers.create_customer(request).await?.into_inner().name;
     for cycle in 0..soak.cycles {
-        full(&suite, &shim, &mut book, dice)
+        full(&suite, &shim, &mut book, dice, &customer)
             .await
             .with_context(|| format!("full, {cycle}"))?;
         broken(&mut suite, &shim, &mut book, dice, &admin)
@@ -71,7 +86,13 @@ async fn run(soak: &mut Soak, failpoints: Option<&str>) -> anyhow::Result<()> {
 }
 
 /// RESOURCE_EXHAUSTED while it lasts, reads go on, and writes come back by themselves.
-async fn full(suite: &Suite, shim: &Shim, book: &mut Book, dice: &mut Dice) -> anyhow::Result<()> {
+async fn full(
+    suite: &Suite,
+    shim: &Shim,
+    book: &mut Book,
+    dice: &mut Dice,
+    customer: &str,
+) -> anyhow::Result<()> {
     let clients = suite.clients()?;
     write(book, &clients, dice).await?;
     shim.set(Fault::Full)?;
@@ -91,10 +112,43 @@ async fn full(suite: &Suite, shim: &Shim, book: &mut Book, dice: &mut Dice) -> a
     book.compare_shown(&clients)
         .await
         .context("reads while the disk is full")?;
+    direct_reads_stop(suite, customer)
+        .await
+        .context("reads while the disk is full")?;
     shim.clear(Fault::Full)?;
     book.repeat(&clients).await.context("space returned")?;
     book.compare_healed(&clients).await?;
     book.settle(&clients).await
+}
+
+/// Nobody can write down who saw a DIRECT value: soon none is shown. The rest of the same customer is.
+async fn direct_reads_stop(suite: &Suite, customer: &str) -> anyhow::Result<()> {
+    let viewer = suite.clients_as(&[Role::Viewer], suite.tenant())?;
+    let analyst = suite.clients_as(&[Role::Analyst], suite.tenant())?;
+    let get = async |clients: &Clients| {
+        let request = profile::GetCustomerRequest {
+            name: customer.to_owned(),
+        };
+        let got = clients.customers.clone().get_customer(request).await?;
+        Ok::<_, Status>(got.into_inner().display_name)
+    };
+    let begun = Instant::now();
+    loop {
+        let masked = get(&analyst).await.context("what needs no record")?;
+        ensure!(masked.is_empty(), "an analyst is shown a name");
+        if let Err(status) = get(&viewer).await {
+            let refused = Refusal::of(&status);
+            ensure!(refused.reason == "AUDIT_UNAVAILABLE", "{refused:?}");
+            eprintln!("DIRECT reads stopped after {:?}", begun.elapsed());
+            return Ok(());
+        }
+        ensure!(
+            begun.elapsed() < UNRECORDED_TIMEOUT,
+            "DIRECT values are shown, and nobody can write down to whom"
+        );
+        // The suite says it by answering otherwise, so it is asked.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 /// After the first failed sync nothing is acknowledged until the next start, reads go on, and the
@@ -182,17 +236,6 @@ async fn get(admin: &str, path: &str) -> anyhow::Result<String> {
 }
 
 /// Somebody else takes every connection of the server, then the server is read-only for a while.
-#[tokio::test(flavor = "multi_thread")]
-async fn postgres() -> anyhow::Result<()> {
-    if !Backend::PostgresRedis.is_wanted() {
-        return Ok(());
-    }
-    let mut soak = Soak::begin("disk", Backend::PostgresRedis, 1)?;
-    run_on_postgres(&mut soak)
-        .await
-        .with_context(|| soak.again())
-}
-
 async fn run_on_postgres(soak: &mut Soak) -> anyhow::Result<()> {
     let dice = &mut soak.dice;
     let cluster = Cluster::start(&["max_connections=60"]).await?;

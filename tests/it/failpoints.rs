@@ -8,7 +8,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
-use dossier_testkit::{Backend, Clients, Dice, Plan, Shape, Soak, Suite};
+use dossier_testkit::{Backend, Clients, Dice, Plan, Shape, Soak, Suite, harness};
 
 use crate::book::{self, Book};
 
@@ -37,15 +37,7 @@ const PASS_TIMEOUT: Duration = Duration::from_secs(20);
 /// What a process may do after a panic.
 const AFTERMATH: Duration = Duration::from_millis(30);
 
-#[tokio::test(flavor = "multi_thread")]
-async fn sqlite() -> anyhow::Result<()> {
-    soak(Backend::SqliteMemory, CYCLES_SQLITE).await
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn postgres() -> anyhow::Result<()> {
-    soak(Backend::PostgresRedis, CYCLES_POSTGRES).await
-}
+harness!("failpoints", run, sqlite: CYCLES_SQLITE, postgres: CYCLES_POSTGRES);
 
 /// A writer that answers without having committed: often enough that somebody was answered, since
 /// jobs of the suite's own commit in between.
@@ -94,17 +86,9 @@ async fn notices(bug: &str) -> anyhow::Result<String> {
     Ok(format!("{noticed:#}"))
 }
 
-async fn soak(backend: Backend, cycles: u64) -> anyhow::Result<()> {
-    if !backend.is_wanted() {
-        return Ok(());
-    }
-    let mut soak = Soak::begin("failpoints", backend, cycles)?;
-    run(backend, &mut soak).await.with_context(|| soak.again())
-}
-
-async fn run(backend: Backend, soak: &mut Soak) -> anyhow::Result<()> {
+async fn run(soak: &mut Soak) -> anyhow::Result<()> {
     let dice = &mut soak.dice;
-    let mut suite = Suite::start_as(plan(backend)).await?;
+    let mut suite = Suite::start_as(plan(soak.backend)).await?;
     let mut book = Book::open(&suite.clients()?, dice, None).await?;
     let first = dice.within(0..PLACES.len() as u64 * 2);
     for cycle in first..first + soak.cycles {

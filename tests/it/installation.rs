@@ -172,6 +172,12 @@ impl Installation {
         Ok(())
     }
 
+    /// kill -9 of every program.
+    pub fn stop(&mut self) -> anyhow::Result<()> {
+        let mut processes = std::mem::take(&mut self.processes);
+        processes.iter_mut().try_for_each(Process::kill)
+    }
+
     /// How `dossier serve` ends with these settings, and what it says.
     pub fn refused(&self, settings: &Settings) -> anyhow::Result<(ExitStatus, String)> {
         let config = self.configure("refused", settings)?;

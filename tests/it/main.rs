@@ -30,4 +30,5 @@ mod rotation;
 mod stream_cuts;
 mod tenancy;
 mod tidy;
+mod tls_backends;
 mod tokens;

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, ensure};
 use dossier_kernel::{Role, TenantId};
 use dossier_proto::profile::v1 as profile;
-use dossier_testkit::{Backend, Clients, Plan, Refusal, Shape, Soak, Suite, build};
+use dossier_testkit::{Backend, Clients, Plan, Refusal, Shape, Soak, Suite, build, harness};
 use futures::future::try_join_all;
 use tokio::task::JoinSet;
 use tonic::{Code, Status};
@@ -36,15 +36,7 @@ const GOODPUT_MIN: f64 = 0.3;
 const IN_TIME_MIN: f64 = 0.6;
 const QUIET_MIN: f64 = 0.9;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn sqlite() -> anyhow::Result<()> {
-    soak(Backend::SqliteMemory).await
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn postgres() -> anyhow::Result<()> {
-    soak(Backend::PostgresRedis).await
-}
+harness!("overload", run, CYCLES);
 
 /// A harness that cannot fail proves nothing: with a limit that is out of reach everybody is let in,
 /// and hardly anybody is answered in time.
@@ -69,21 +61,11 @@ async fn without_a_limit_nobody_is_answered_in_time() -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn soak(backend: Backend) -> anyhow::Result<()> {
-    if !backend.is_wanted() {
-        return Ok(());
-    }
-    let soak = Soak::begin("overload", backend, CYCLES)?;
-    run(backend, soak.cycles)
-        .await
-        .with_context(|| soak.again())
-}
-
-async fn run(backend: Backend, cycles: u64) -> anyhow::Result<()> {
-    let suite = Suite::start(backend).await?;
+async fn run(soak: &mut Soak) -> anyhow::Result<()> {
+    let suite = Suite::start(soak.backend).await?;
     let loud = Tenant::populate(&suite, suite.tenant()).await?;
     let quiet = Tenant::populate(&suite, &TenantId::parse("quiet")?).await?;
-    for _ in 0..cycles {
+    for _ in 0..soak.cycles {
         // Once for the caches and the measured limit.
         loud.peak(STEP / 4).await?;
         let peak = loud.peak(STEP).await?;

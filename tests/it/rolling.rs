@@ -15,7 +15,7 @@ use dossier_kernel::{Ctx, Role};
 use dossier_proto::interaction::v1 as interaction;
 use dossier_proto::profile::v1 as profile;
 use dossier_rpc::{Channel, TokenSource};
-use dossier_testkit::{Backend, Plan, Process, Proxy, Shape, Soak, Suite, build, program};
+use dossier_testkit::{Backend, Plan, Process, Proxy, Shape, Soak, Suite, build, harness, program};
 use futures::future::join_all;
 use interaction::interaction_service_client::InteractionServiceClient;
 use interaction::watch_interactions_response::Item;
@@ -30,15 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(45);
 /// Calls between two restarts, so that the budget of retries is earned again.
 const CALLS_BETWEEN: usize = 600;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn sqlite() -> anyhow::Result<()> {
-    soak(Backend::SqliteMemory).await
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn postgres() -> anyhow::Result<()> {
-    soak(Backend::PostgresRedis).await
-}
+harness!("drain", run, CYCLES);
 
 /// A harness that cannot fail proves nothing: callers who do not ask again notice the restart.
 #[tokio::test(flavor = "multi_thread")]
@@ -52,18 +44,9 @@ async fn without_retries_a_restart_is_noticed() -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn soak(backend: Backend) -> anyhow::Result<()> {
-    if !backend.is_wanted() {
-        return Ok(());
-    }
-    let soak = Soak::begin("drain", backend, CYCLES)?;
-    run(backend, soak.cycles)
-        .await
-        .with_context(|| soak.again())
-}
-
-async fn run(backend: Backend, cycles: u64) -> anyhow::Result<()> {
-    let mut rig = Rig::start(backend).await?;
+async fn run(soak: &mut Soak) -> anyhow::Result<()> {
+    let cycles = soak.cycles;
+    let mut rig = Rig::start(soak.backend).await?;
     let mut load = Load::start(&rig, PATIENCE).await?;
     let mut longest = Duration::ZERO;
     for cycle in 0..cycles {

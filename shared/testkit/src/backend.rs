@@ -71,6 +71,26 @@ impl Stores {
         }))
     }
 
+    /// Makes a copy beside the database, in place of an older one. Nobody may be connected.
+    pub fn back_up(&self) -> anyhow::Result<()> {
+        let (server, database) = (&self.server, &self.database);
+        psql(server, &format!("DROP DATABASE IF EXISTS {database}_copy"))?;
+        psql(
+            server,
+            &format!("CREATE DATABASE {database}_copy TEMPLATE {database}"),
+        )
+    }
+
+    /// Puts the copy in the database's place.
+    pub fn restore(&self) -> anyhow::Result<()> {
+        let (server, database) = (&self.server, &self.database);
+        psql(server, &format!("DROP DATABASE {database}"))?;
+        psql(
+            server,
+            &format!("CREATE DATABASE {database} OWNER {database} TEMPLATE {database}_copy"),
+        )
+    }
+
     /// Everything PostgreSQL holds for the suite, as the statements that would make it again.
     pub fn dump(&self) -> anyhow::Result<Vec<u8>> {
         let output = Command::new("pg_dump")
@@ -111,10 +131,10 @@ impl Stores {
 impl Drop for Stores {
     fn drop(&mut self) {
         // What cannot be dropped goes with the server of the test run.
-        let _ = psql(
-            &self.server,
-            &format!("DROP DATABASE {} WITH (FORCE)", self.database),
-        );
+        for name in ["", "_copy"].map(|end| format!("{}{end}", self.database)) {
+            let drop = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+            let _ = psql(&self.server, &drop);
+        }
         let _ = psql(&self.server, &format!("DROP ROLE {}", self.database));
     }
 }

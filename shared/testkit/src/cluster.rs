@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
+use crate::authority::{Authority, Issued};
 use crate::backend::{ask, required, succeed};
 use crate::process::Process;
 
@@ -36,13 +37,32 @@ impl Cluster {
     /// Makes and starts a server, with these settings such as `max_connections=20`. Takes the
     /// programs of the server that the test run uses.
     pub async fn start(settings: &[&str]) -> anyhow::Result<Self> {
+        let mut cluster = Self::make(settings)?;
+        cluster.start_again().await?;
+        Ok(cluster)
+    }
+
+    /// As [`Self::start`], and lets nobody in without TLS. The authority issues its certificate.
+    pub async fn start_over_tls(authority: &Authority) -> anyhow::Result<Self> {
+        let mut cluster = Self::make(&["ssl=on"])?;
+        let data = cluster.data();
+        // PostgreSQL looks for these names.
+        let Issued { cert, key } = authority.issue(&data, "server", &[])?;
+        std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600))?;
+        std::fs::write(data.join("pg_hba.conf"), "hostssl all all all trust\n")?;
+        own(&[&cert, &key])?;
+        cluster.start_again().await?;
+        Ok(cluster)
+    }
+
+    fn make(settings: &[&str]) -> anyhow::Result<Self> {
         let dir = tempfile::Builder::new()
             .prefix("dossier-cluster-")
             .tempdir()?;
         // The database's own user must be able to pass through.
         std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755))?;
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let mut cluster = Self {
+        let cluster = Self {
             programs: programs()?,
             url: format!("postgres://postgres@127.0.0.1:{port}/postgres"),
             port,
@@ -50,8 +70,7 @@ impl Cluster {
             server: None,
             dir,
         };
-        cluster.make()?;
-        cluster.start_again().await?;
+        cluster.make_data()?;
         Ok(cluster)
     }
 
@@ -141,13 +160,11 @@ impl Cluster {
         }
     }
 
-    fn make(&self) -> anyhow::Result<()> {
+    fn make_data(&self) -> anyhow::Result<()> {
         let data = self.data();
         std::fs::create_dir(&data)?;
         std::fs::set_permissions(&data, std::fs::Permissions::from_mode(0o700))?;
-        if let Some(owner) = owner()? {
-            succeed(Command::new("chown").arg(owner).arg(&data))?;
-        }
+        own(&[&data])?;
         let mut initdb = self.owned("initdb");
         initdb.args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C"]);
         succeed(initdb.args(["--no-sync", "-D"]).arg(&data))?;
@@ -175,6 +192,14 @@ impl Drop for Cluster {
         // Already gone is as good.
         let _ = self.kill();
     }
+}
+
+/// Gives files to the database's own user, where it has one.
+fn own(files: &[&Path]) -> anyhow::Result<()> {
+    if let Some(owner) = owner()? {
+        succeed(Command::new("chown").arg(owner).args(files))?;
+    }
+    Ok(())
 }
 
 fn owner() -> anyhow::Result<Option<&'static str>> {

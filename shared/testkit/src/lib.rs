@@ -54,6 +54,28 @@ macro_rules! on_both_backends {
     };
 }
 
+/// Makes the tests `sqlite` and `postgres` of a harness, by which `cargo xtask soak` calls it.
+///
+/// `harness!("rotation", run, 1)` runs `async fn run(soak: &mut Soak) -> anyhow::Result<()>` once in a
+/// test run; `harness!("kill9", run, sqlite: 50, postgres: 5)` less often where it takes longer.
+#[macro_export]
+macro_rules! harness {
+    ($name:literal, $run:expr, $cycles:expr) => {
+        $crate::harness!($name, $run, sqlite: $cycles, postgres: $cycles);
+    };
+    ($name:literal, $run:expr, sqlite: $embedded:expr, postgres: $served:expr) => {
+        #[tokio::test(flavor = "multi_thread")]
+        async fn sqlite() -> anyhow::Result<()> {
+            $crate::Soak::run($name, $crate::Backend::SqliteMemory, $embedded, $run).await
+        }
+
+        #[tokio::test(flavor = "multi_thread")]
+        async fn postgres() -> anyhow::Result<()> {
+            $crate::Soak::run($name, $crate::Backend::PostgresRedis, $served, $run).await
+        }
+    };
+}
+
 /// Runs one test on one backend family; what [`on_both_backends!`] calls.
 pub async fn run_on<F>(backend: Backend, test: impl FnOnce(Suite) -> F) -> anyhow::Result<()>
 where

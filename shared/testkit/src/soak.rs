@@ -6,6 +6,7 @@ use crate::{Backend, Dice};
 
 /// One run of a harness.
 pub struct Soak {
+    pub backend: Backend,
     /// How often, as the harness counts.
     pub cycles: u64,
     pub dice: Dice,
@@ -13,6 +14,21 @@ pub struct Soak {
 }
 
 impl Soak {
+    /// Begins and does it, unless the test run leaves the backend out; an error says how to repeat it.
+    /// What [`harness!`](crate::harness) calls.
+    pub async fn run(
+        harness: &str,
+        backend: Backend,
+        short: u64,
+        run: impl AsyncFnOnce(&mut Self) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        if !backend.is_wanted() {
+            return Ok(());
+        }
+        let mut soak = Self::begin(harness, backend, short)?;
+        run(&mut soak).await.with_context(|| soak.again())
+    }
+
     /// `harness` is its name in `cargo xtask soak list`, `short` what it does in a test run. Says
     /// on standard error what it is about to do.
     pub fn begin(harness: &str, backend: Backend, short: u64) -> anyhow::Result<Self> {
@@ -28,6 +44,7 @@ impl Soak {
         );
         eprintln!("this run again: {again}");
         Ok(Self {
+            backend,
             cycles,
             dice,
             again,

@@ -239,6 +239,31 @@ impl Suite {
         stores.dump_cache(&self.dir().join("redis.rdb"))
     }
 
+    /// Copies the databases of a suite that is stopped, in place of an older copy.
+    pub fn back_up(&self) -> anyhow::Result<()> {
+        match &self.stores {
+            Some(stores) => stores.back_up(),
+            None => replace_files(&self.dir().join("data"), &self.dir().join("backup")),
+        }
+    }
+
+    /// Puts back what [`Self::back_up`] copied and moves the audit sink aside, as an operator does.
+    pub fn restore(&self) -> anyhow::Result<()> {
+        let data = self.dir().join("data");
+        std::fs::rename(data.join("audit"), self.dir().join("audit-aside"))?;
+        match &self.stores {
+            Some(stores) => stores.restore(),
+            None => replace_files(&self.dir().join("backup"), &data),
+        }
+    }
+
+    /// The URL that the suite finds in its configuration, where it is on PostgreSQL.
+    pub fn database_url(&self) -> Option<&str> {
+        self.stores
+            .as_ref()
+            .map(|stores| stores.database_url.as_str())
+    }
+
     /// What a statement answers on the suite's own PostgreSQL database, unaligned.
     pub fn sql(&self, statement: &str) -> anyhow::Result<String> {
         let stores = self
@@ -327,6 +352,26 @@ impl Suite {
     pub fn strangers(&self) -> anyhow::Result<Clients> {
         Clients::new(&self.addresses(), "")
     }
+}
+
+/// Copies the files of one folder, other than folders in it, in place of those of another.
+fn replace_files(from: &Path, to: &Path) -> anyhow::Result<()> {
+    let files = |dir: &Path| -> anyhow::Result<Vec<PathBuf>> {
+        let entries = std::fs::read_dir(dir)?;
+        let paths: Vec<_> = entries
+            .map(|entry| entry.map(|entry| entry.path()))
+            .collect::<Result<_, _>>()?;
+        Ok(paths.into_iter().filter(|path| path.is_file()).collect())
+    };
+    std::fs::create_dir_all(to)?;
+    for file in files(to)? {
+        std::fs::remove_file(file)?;
+    }
+    for file in files(from)? {
+        let name = file.file_name().context("a file has a name")?;
+        std::fs::copy(&file, to.join(name))?;
+    }
+    Ok(())
 }
 
 /// The root key and the signing key, where the configuration points.

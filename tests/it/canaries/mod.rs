@@ -11,41 +11,32 @@ mod walk;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use dossier_testkit::{Backend, Cluster, Plan, Scene, Shape, Soak, Suite, canary};
+use dossier_testkit::{Backend, Cluster, Dice, Plan, Scene, Shape, Soak, Suite, canary, harness};
 
 use aviary::Aviary;
 use collector::Collector;
 use errors::Errors;
 use places::Places;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn sqlite() -> anyhow::Result<()> {
-    nothing_personal_is_written_in_the_clear(Backend::SqliteMemory, Shape::OneProcess).await
+harness!("canary", in_one_process, 1);
+
+mod by_four {
+    dossier_testkit::harness!("canary", super::in_four_processes, 1);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn sqlite_by_four() -> anyhow::Result<()> {
-    nothing_personal_is_written_in_the_clear(Backend::SqliteMemory, Shape::FourProcesses).await
+async fn in_one_process(soak: &mut Soak) -> anyhow::Result<()> {
+    nothing_personal_is_written_in_the_clear(soak, Shape::OneProcess).await
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn postgres() -> anyhow::Result<()> {
-    nothing_personal_is_written_in_the_clear(Backend::PostgresRedis, Shape::OneProcess).await
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn postgres_by_four() -> anyhow::Result<()> {
-    nothing_personal_is_written_in_the_clear(Backend::PostgresRedis, Shape::FourProcesses).await
+async fn in_four_processes(soak: &mut Soak) -> anyhow::Result<()> {
+    nothing_personal_is_written_in_the_clear(soak, Shape::FourProcesses).await
 }
 
 async fn nothing_personal_is_written_in_the_clear(
-    backend: Backend,
+    soak: &mut Soak,
     shape: Shape,
 ) -> anyhow::Result<()> {
-    if !backend.is_wanted() {
-        return Ok(());
-    }
-    let Soak { cycles, dice, .. } = Soak::begin("canary", backend, 1)?;
+    let backend = soak.backend;
     // A server of its own, so that its log and its data can be searched.
     let cluster = match backend {
         Backend::SqliteMemory => None,
@@ -61,11 +52,11 @@ async fn nothing_personal_is_written_in_the_clear(
     let places = Places::prepare(&mut suite, cluster.as_ref(), &collector)?;
     suite.start_again().await?;
 
-    let mut aviary = Aviary::hatch(dice);
+    let mut aviary = Aviary::hatch(Dice::new(soak.dice.roll()));
     let errors = Errors::write_to(&suite.dir().join("errors.bin"))?;
     let mut clients = suite.clients()?;
     let mut missed = Vec::new();
-    for _ in 0..cycles {
+    for _ in 0..soak.cycles {
         aviary.import(&mut clients).await?;
         let customer = aviary.create(&mut clients).await?;
         aviary.talk(&mut clients, &customer).await?;

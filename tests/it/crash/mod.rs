@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use dossier_proto::interaction::v1 as interaction;
-use dossier_testkit::{Backend, Dice, Soak};
+use dossier_testkit::{Backend, Dice, Soak, harness};
 use interaction::ingest_result::Outcome;
 
 use crate::book::{self, Book};
@@ -27,15 +27,7 @@ const WHOLE_COMPARISONS: u64 = 5;
 /// When the kill comes.
 const MICROSECONDS: std::ops::Range<u64> = 1_000..150_000;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn sqlite() -> anyhow::Result<()> {
-    soak(Backend::SqliteMemory, CYCLES_SQLITE).await
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn postgres() -> anyhow::Result<()> {
-    soak(Backend::PostgresRedis, CYCLES_POSTGRES).await
-}
+harness!("kill9", run, sqlite: CYCLES_SQLITE, postgres: CYCLES_POSTGRES);
 
 /// A harness that cannot fail proves nothing.
 #[tokio::test(flavor = "multi_thread")]
@@ -78,17 +70,9 @@ async fn a_lost_and_a_doubled_event_are_noticed() -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn soak(backend: Backend, cycles: u64) -> anyhow::Result<()> {
-    if !backend.is_wanted() {
-        return Ok(());
-    }
-    let mut soak = Soak::begin("kill9", backend, cycles)?;
-    run(backend, &mut soak).await.with_context(|| soak.again())
-}
-
-async fn run(backend: Backend, soak: &mut Soak) -> anyhow::Result<()> {
+async fn run(soak: &mut Soak) -> anyhow::Result<()> {
     let dice = &mut soak.dice;
-    let mut rig = Rig::start(backend).await?;
+    let mut rig = Rig::start(soak.backend).await?;
     let clients = rig.suite.clients()?;
     let mut ingest = Ingest::open(clients.clone(), dice).await?;
     let mut book = Book::open(&clients, dice, None).await?;

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use bytes::Bytes;
-use dossier_testkit::{Answer, Backend, Caller, Example, Rpc, Scene, Soak, Suite};
+use dossier_testkit::{Answer, Caller, Example, Rpc, Scene, Soak, Suite, harness};
 use futures::StreamExt as _;
 use tonic::{Request, Status};
 
@@ -28,26 +28,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Spoilt requests that begin with the same good one.
 const OF_ONE_EXAMPLE: u64 = 40;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn sqlite() -> anyhow::Result<()> {
-    soak(Backend::SqliteMemory).await
-}
+harness!("fuzz", run, CYCLES);
 
-#[tokio::test(flavor = "multi_thread")]
-async fn postgres() -> anyhow::Result<()> {
-    soak(Backend::PostgresRedis).await
-}
-
-async fn soak(backend: Backend) -> anyhow::Result<()> {
-    if !backend.is_wanted() {
-        return Ok(());
-    }
-    let mut soak = Soak::begin("fuzz", backend, CYCLES)?;
-    run(backend, &mut soak).await.with_context(|| soak.again())
-}
-
-async fn run(backend: Backend, soak: &mut Soak) -> anyhow::Result<()> {
-    let mut suite = Suite::start(backend).await?;
+async fn run(soak: &mut Soak) -> anyhow::Result<()> {
+    let mut suite = Suite::start(soak.backend).await?;
     let scene = Scene::new(suite.caller()?, "Fuzz");
     let rpcs = Rpc::all()?;
     let mut refused = 0;

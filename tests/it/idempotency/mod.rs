@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
 use dossier_feed::Cursor;
-use dossier_testkit::{Answer, Backend, Caller, Example, Refusal, Rpc, Scene, Soak, Suite};
+use dossier_testkit::{
+    Answer, Backend, Caller, Example, Refusal, Rpc, Scene, Soak, Suite, harness,
+};
 use futures::future::try_join_all;
 use tonic::{Code, Status};
 
@@ -24,38 +26,24 @@ const SETTLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// A suite that is overloaded, or was just killed, answers on a later try.
 const RETRY_TIMEOUT: Duration = Duration::from_secs(60);
 
-#[tokio::test(flavor = "multi_thread")]
-async fn sqlite() -> anyhow::Result<()> {
-    run(Backend::SqliteMemory).await
-}
+// Every mutation once is the least.
+harness!("idempotency", run, 1);
 
-#[tokio::test(flavor = "multi_thread")]
-async fn postgres() -> anyhow::Result<()> {
-    run(Backend::PostgresRedis).await
-}
-
-async fn run(backend: Backend) -> anyhow::Result<()> {
-    if !backend.is_wanted() {
-        return Ok(());
-    }
+async fn run(soak: &mut Soak) -> anyhow::Result<()> {
     let mutations: Vec<Rpc> = Rpc::all()?.into_iter().filter(Rpc::is_mutation).collect();
-    let mut soak = Soak::begin("idempotency", backend, mutations.len() as u64)?;
-    let mut suite = Suite::start(backend).await?;
+    let mut suite = Suite::start(soak.backend).await?;
     let mut keys = 0;
     let mut calls = 0;
     // Once with a look at every table; then as many rounds as were asked for.
-    let measured = measure(&suite, &mutations).await;
-    let mut answered = measured.with_context(|| soak.again())?;
+    let mut answered = measure(&suite, &mutations).await?;
     loop {
         keys += answered.len() as u64;
         calls += answered.len() * (AT_ONCE + 2);
-        let crash = over_a_crash(&mut suite, &mutations, answered, &mut soak.dice);
-        keys += crash.await.with_context(|| soak.again())?;
+        keys += over_a_crash(&mut suite, &mutations, answered, &mut soak.dice).await?;
         if keys >= soak.cycles {
             break;
         }
-        let round = at_once(&suite, &mutations).await;
-        answered = round.with_context(|| soak.again())?;
+        answered = at_once(&suite, &mutations).await?;
     }
     println!(
         "idempotency: {} mutations, {keys} keys, {calls} calls: one effect and one answer each",

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail, ensure};
 use base64::Engine as _;
 use dossier_kernel::Role;
-use dossier_testkit::{Backend, Plan, Shape, Soak, Suite, program};
+use dossier_testkit::{Backend, Plan, Shape, Soak, Suite, harness, program};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -25,33 +25,34 @@ const PEOPLE: usize = 40;
 const MILLISECONDS: std::ops::Range<u64> = 200..2_500;
 const DONE_WITHIN: Duration = Duration::from_secs(60);
 
+harness!("rotation", run, CYCLES);
+
+/// A rotation that passes over some values each time it looks, until it finds no more to do.
+#[cfg(feature = "failpoints")]
 #[tokio::test(flavor = "multi_thread")]
-async fn sqlite() -> anyhow::Result<()> {
-    soak(Backend::SqliteMemory).await
+async fn a_rotation_that_forgets_is_noticed() -> anyhow::Result<()> {
+    let mut soak = Soak::begin("rotation", Backend::SqliteMemory, CYCLES)?;
+    let bug = ("FAILPOINTS", "vault::forget_cell=90%return");
+    let noticed = rotate(&mut soak, &[bug]).await.err();
+    let noticed = format!("{:#}", noticed.context("not noticed")?);
+    eprintln!("noticed: {noticed}");
+    ensure!(noticed.contains("Internal error"), "{noticed}");
+    Ok(())
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn postgres() -> anyhow::Result<()> {
-    soak(Backend::PostgresRedis).await
+async fn run(soak: &mut Soak) -> anyhow::Result<()> {
+    rotate(soak, &[]).await
 }
 
-async fn soak(backend: Backend) -> anyhow::Result<()> {
-    if !backend.is_wanted() {
-        return Ok(());
-    }
-    let mut soak = Soak::begin("rotation", backend, CYCLES)?;
-    run(backend, &mut soak).await.with_context(|| soak.again())
-}
-
-async fn run(backend: Backend, soak: &mut Soak) -> anyhow::Result<()> {
+async fn rotate(soak: &mut Soak, bugs: &[(&str, &str)]) -> anyhow::Result<()> {
     let plan = Plan {
-        backend,
+        backend: soak.backend,
         shape: Shape::OneProcess,
         log_level: "info",
     };
     let mut suite = Suite::prepare(plan, None)?;
     let mut root = suite.dir().join("keys/root.key");
-    configure(&mut suite, &[&root]);
+    configure(&mut suite, &[&root], bugs);
     suite.start_again().await?;
     let mut people = People::default();
     for _ in 0..PEOPLE {
@@ -61,7 +62,7 @@ async fn run(backend: Backend, soak: &mut Soak) -> anyhow::Result<()> {
     for cycle in 1..=soak.cycles {
         let new = suite.dir().join(format!("keys/root-{cycle}.key"));
         make_root_key(&new)?;
-        configure(&mut suite, &[&new, &root]);
+        configure(&mut suite, &[&new, &root], bugs);
         suite.kill()?;
         suite.start_again().await?;
         keys(&suite, &["rotate", "--all"])?;
@@ -84,12 +85,12 @@ async fn run(backend: Backend, soak: &mut Soak) -> anyhow::Result<()> {
         wait_until_done(&suite, &mut people).await?;
         expect_versions(&suite, i64::try_from(cycle)? + 1)?;
         // Without the old root key everything is there, with nothing but that nothing is.
-        configure(&mut suite, &[&new]);
+        configure(&mut suite, &[&new], bugs);
         suite.kill()?;
         suite.start_again().await?;
         people.compare(&suite.clients()?).await?;
         suite.kill()?;
-        configure(&mut suite, &[&root]);
+        configure(&mut suite, &[&root], bugs);
         suite.spawn_again()?;
         let refused = suite.wait(Duration::from_secs(20)).await?;
         ensure!(
@@ -98,7 +99,7 @@ async fn run(backend: Backend, soak: &mut Soak) -> anyhow::Result<()> {
             "the old root key alone still opens: {refused:?}"
         );
         root = new;
-        configure(&mut suite, &[&root]);
+        configure(&mut suite, &[&root], bugs);
         suite.start_again().await?;
     }
     people.compare(&suite.clients()?).await?;
@@ -111,7 +112,7 @@ async fn run(backend: Backend, soak: &mut Soak) -> anyhow::Result<()> {
 }
 
 /// The first file is the root key, the others are known besides.
-fn configure(suite: &mut Suite, roots: &[&std::path::PathBuf]) {
+fn configure(suite: &mut Suite, roots: &[&std::path::PathBuf], bugs: &[(&str, &str)]) {
     let paths: Vec<_> = roots.iter().map(|path| path.to_string_lossy()).collect();
     let environment = [
         ("DOSSIER_ROOT_KEY_FILE", paths[0].to_string()),
@@ -119,8 +120,10 @@ fn configure(suite: &mut Suite, roots: &[&std::path::PathBuf]) {
         // A rotation waits for twice this several times.
         ("DOSSIER_KEY_LIFE_SECS", "1".to_owned()),
     ];
+    let bugs = bugs.iter().map(|&(name, bug)| (name, bug.to_owned()));
+    let environment = environment.into_iter().chain(bugs);
     let environment = environment.map(|(name, value)| (name.to_owned(), value));
-    suite.set_environment(environment.to_vec());
+    suite.set_environment(environment.collect());
 }
 
 fn make_root_key(path: &std::path::Path) -> anyhow::Result<()> {

@@ -54,14 +54,24 @@ impl Keys {
     /// Tables for the configuration, without their heads.
     pub fn issuers(&self) -> Vec<String> {
         let [es, rs] = &self.files;
-        [(ES_ISSUER, "ES256", es), (RS_ISSUER, "RS256", rs)]
-            .map(|(issuer, algorithm, file)| {
-                format!(
-                    "issuer = {issuer:?}\naudience = \"dossier\"\njwks = {file:?}\n\
-                     algorithm = {algorithm:?}\ntenant = \"default\"\n"
-                )
-            })
-            .into()
+        let rs = table(RS_ISSUER, "RS256", rs);
+        vec![Self::es_issuer(es), rs]
+    }
+
+    /// The table of the ES256 issuer with its keys from there.
+    pub fn es_issuer(jwks: &str) -> String {
+        table(ES_ISSUER, "ES256", jwks)
+    }
+
+    /// The file with its keys.
+    pub fn es_file(&self) -> &str {
+        &self.files[0]
+    }
+
+    /// A token of it that must be let in.
+    pub fn es_token(&self) -> String {
+        let [_, (_, token), ..] = self.valid("");
+        token
     }
 
     pub fn public(&self) -> [u8; 32] {
@@ -132,6 +142,13 @@ impl Keys {
             Vec::new(),
         ]
     }
+}
+
+fn table(issuer: &str, algorithm: &str, jwks: &str) -> String {
+    format!(
+        "issuer = {issuer:?}\naudience = \"dossier\"\njwks = {jwks:?}\n\
+         algorithm = {algorithm:?}\ntenant = \"default\"\n"
+    )
 }
 
 fn by_ed(key: &ed25519_dalek::SigningKey, header: &str, payload: &str) -> String {

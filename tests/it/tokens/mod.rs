@@ -21,7 +21,7 @@ use tonic::{Code, Request};
 
 use crate::installation::{Installation, Settings};
 use forge::Forge;
-use keys::Keys;
+pub use keys::Keys;
 
 /// Every so many hostile tokens, each kind of valid one is let in: else the door may just be shut.
 const VALID_EVERY: u64 = 100;
