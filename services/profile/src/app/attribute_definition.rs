@@ -81,8 +81,8 @@ impl Profile {
         Ok((rows, next))
     }
 
-    /// Changes what every value that is there survives. ETAG_MISMATCH when an etag is given and is not
-    /// current.
+    /// Changes what every value that is there survives. ETAG_MISMATCH when an etag is given and is
+    /// not current.
     pub async fn update_attribute_definition(
         &self,
         ctx: &Ctx,

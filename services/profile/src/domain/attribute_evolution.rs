@@ -1,5 +1,5 @@
-//! How a tenant's own field may change once customers have values of it: so that every value that is
-//! there stays legal.
+//! How a tenant's own field may change once customers have values of it: so that every value that
+//! is there stays legal.
 
 use dossier_kernel::{Patch, Timestamp};
 
@@ -21,9 +21,9 @@ pub struct AttributeEvolution {
 }
 
 impl AttributeDefinition {
-    /// Applies the change. `Some` is the fields that changed, in the contract's names; when there are
-    /// none, neither is there a new revision. `None` when something is wrong, which `violations` then
-    /// names.
+    /// Applies the change. `Some` is the fields that changed, in the contract's names; when there
+    /// are none, neither is there a new revision. `None` when something is wrong, which
+    /// `violations` then names.
     pub fn evolve(
         &mut self,
         change: AttributeEvolution,

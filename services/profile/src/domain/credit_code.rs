@@ -5,10 +5,10 @@ use super::normalize;
 /// A character's value is its place; I, O, S, V and Z are left out because they look like others.
 const ALPHABET: &[u8; 31] = b"0123456789ABCDEFGHJKLMNPQRTUWXY";
 
-const FORM_WORDS: &str = "must have 18 characters of 0-9 and A-Z without I, O, S, V and Z, the third to eighth digits (GB 32100); type it \
-                          again from the licence";
-const CHECK_WORDS: &str = "must end in the check character of the others (GB 32100, MOD 31), so that one of them is mistyped; compare all \
-                           with the licence";
+const FORM_WORDS: &str = "must have 18 characters of 0-9 and A-Z without I, O, S, V and Z, the \
+    third to eighth digits (GB 32100); type it again from the licence";
+const CHECK_WORDS: &str = "must end in the check character of the others (GB 32100, MOD 31), so \
+    that one of them is mistyped; compare all with the licence";
 
 /// The 18 characters in capitals. Errors are the words of a violation.
 pub fn normalize(text: &str) -> Result<String, &'static str> {
@@ -88,8 +88,10 @@ mod tests {
     proptest! {
         #[test]
         fn one_mistyped_character_is_found(
-            head in "[0-9A-HJ-NPQRTUWXY]{2}", region in "[0-9]{6}", body in "[0-9A-HJ-NPQRTUWXY]{9}",
-            at in 0..18_usize, other in 0..31_usize,
+            head in "[0-9A-HJ-NPQRTUWXY]{2}",
+            region in "[0-9]{6}",
+            body in "[0-9A-HJ-NPQRTUWXY]{9}",
+            (at, other) in (0..18_usize, 0..31_usize),
         ) {
             let body = format!("{head}{region}{body}");
             let values: Vec<usize> = body.bytes().filter_map(value).collect();

@@ -1,8 +1,8 @@
 //! The id of a customer in another system.
 //!
-//! Two namespaces are well known: [`RESIDENT_ID`] and [`CREDIT_CODE`]. What states give to people and
-//! companies identifies exactly as other systems' ids do, is looked up, kept unique and sealed in the
-//! same way, and has besides a checksum.
+//! Two namespaces are well known: [`RESIDENT_ID`] and [`CREDIT_CODE`]. What states give to people
+//! and companies identifies exactly as other systems' ids do, is looked up, kept unique and sealed
+//! in the same way, and has besides a checksum.
 
 use dossier_kernel::Pii;
 

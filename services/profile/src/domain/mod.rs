@@ -12,7 +12,8 @@
 //! | a tenant's own fields | [`AttributeDefinition`], [`AttributeEvolution`], [`AttributeValue`] |
 //! | a secret of a program, and who may make one | [`ApiKey`] |
 //! | one spelling of the same thing | [`normalize`] |
-//! | codes with a checksum or a published list | `resident_id`, `credit_code`, `division`, `postal_code`, [`Industry`] |
+//! | codes with a checksum | `resident_id`, `credit_code` |
+//! | codes of a published list | `division`, `postal_code`, [`Industry`] |
 
 mod address;
 mod api_key;

@@ -26,8 +26,8 @@ pub fn text(text: &str) -> String {
     words.join(" ")
 }
 
-/// Text of several lines: Unicode NFC, because full width is good style in Chinese prose; lines end in
-/// `\n`, nothing blank stands at the ends, what nobody sees is left out.
+/// Text of several lines: Unicode NFC, because full width is good style in Chinese prose; lines end
+/// in `\n`, nothing blank stands at the ends, what nobody sees is left out.
 pub fn prose(text: &str) -> String {
     let composed: String = visible(text).nfc().collect();
     composed.replace("\r\n", "\n").trim().to_owned()

@@ -27,8 +27,8 @@ impl Pattern {
     }
 }
 
-/// The code in capitals; as it is where it is not known how the region's look. Errors are the words of a
-/// violation.
+/// The code in capitals; as it is where it is not known how the region's look. Errors are the words
+/// of a violation.
 pub fn normalize(region: &str, code: &str) -> Result<String, String> {
     let Some(pattern) = PATTERNS.get(region) else {
         return Ok(code.to_owned());

@@ -9,15 +9,17 @@ const CHECKS: [u8; 11] = *b"10X98765432";
 /// Residents of Taiwan hold cards of the mainland under this code, which GB/T 2260 does not list.
 const TAIWAN_RESIDENTS: &str = "83";
 
-const FORM_WORDS: &str = "must have 18 characters, 17 digits and a last one of 0-9 or X (GB 11643), or the 15 digits of a card from \
-                          before 1999; type it again from the card";
-const REGION_WORDS: &str = "must begin with the code of a province (GB/T 2260); compare the first two digits with the card";
-const DATE_WORDS: &str = "must hold a birth date that exists (GB 11643); compare the digits of year, month and day with the card";
-const CHECK_WORDS: &str = "must end in the check character of its digits (ISO 7064, MOD 11-2), so that one of them is mistyped; compare \
-                           all with the card";
+const FORM_WORDS: &str = "must have 18 characters, 17 digits and a last one of 0-9 or X (GB 11643), \
+    or the 15 digits of a card from before 1999; type it again from the card";
+const REGION_WORDS: &str = "must begin with the code of a province (GB/T 2260); compare the first \
+    two digits with the card";
+const DATE_WORDS: &str = "must hold a birth date that exists (GB 11643); compare the digits of \
+    year, month and day with the card";
+const CHECK_WORDS: &str = "must end in the check character of its digits (ISO 7064, MOD 11-2), so \
+    that one of them is mistyped; compare all with the card";
 
-/// The 18 characters; those of old cards, with 15 digits, are upgraded: their century is 19. Errors are the
-/// words of a violation.
+/// The 18 characters; those of old cards, with 15 digits, are upgraded: their century is 19. Errors
+/// are the words of a violation.
 ///
 /// Of the region only the province is looked at: cards keep the code of the county where they were
 /// first issued, and hundreds of those have gone since.
@@ -137,7 +139,10 @@ mod tests {
     proptest! {
         /// MOD 11-2 finds every single mistyped digit and every swap of neighbours.
         #[test]
-        fn one_mistake_is_found(sequence in 0..1000_u32, day in 1..29_u32, at in 6..17_usize, other in 0..10_u8) {
+        fn one_mistake_is_found(
+            (sequence, day) in (0..1000_u32, 1..29_u32),
+            (at, other) in (6..17_usize, 0..10_u8),
+        ) {
             let digits = format!("110105194901{day:02}{sequence:03}");
             let number = format!("{digits}{}", char::from(check_character(&digits)));
             prop_assert_eq!(normalize(&number), Ok(number.clone()));
