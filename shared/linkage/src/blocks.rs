@@ -8,6 +8,7 @@
 use rayon::prelude::*;
 
 use crate::key::{Key, keys};
+use crate::record::Side;
 use crate::table::{Row, Table};
 
 /// How often keys that are too common are combined.
@@ -38,6 +39,7 @@ pub struct BlockReport {
 /// Records by block and blocks by record.
 #[derive(Debug)]
 pub(crate) struct Blocks {
+    /// Where the left members of each block begin, and then its right ones, and the end.
     begins: Vec<usize>,
     members: Vec<Row>,
     row_begins: Vec<usize>,
@@ -125,8 +127,12 @@ impl Blocks {
                     }));
                 }
             } else if pairs > 0 {
-                self.members.extend(group.iter().map(|(_, row)| *row));
-                self.begins.push(self.members.len());
+                for side in [Side::Left, Side::Right] {
+                    let rows = group.iter().map(|(_, row)| *row);
+                    self.members
+                        .extend(rows.filter(|row| table.side(*row) == side));
+                    self.begins.push(self.members.len());
+                }
                 self.report.blocks += 1;
                 self.report.pairs_max += pairs;
             }
@@ -147,8 +153,8 @@ impl Blocks {
         }
         let mut next = counts.clone();
         self.row_blocks = vec![0; self.members.len()];
-        for block in 0..self.begins.len() - 1 {
-            for row in &self.members[self.begins[block]..self.begins[block + 1]] {
+        for block in 0..self.report.blocks {
+            for row in &self.members[self.begins[2 * block]..self.begins[2 * block + 2]] {
                 let place = &mut next[*row as usize];
                 self.row_blocks[*place] = block as u32;
                 *place += 1;
@@ -157,13 +163,15 @@ impl Blocks {
         self.row_begins = counts;
     }
 
-    /// Whoever shares a block with a record, itself included, some more than once.
-    pub fn neighbours(&self, row: Row) -> impl Iterator<Item = Row> {
+    /// Whoever shares a block with a record, itself included, some more than once; of two sides only
+    /// the other.
+    pub fn neighbours(&self, table: &Table, row: Row) -> impl Iterator<Item = Row> {
+        let half = usize::from(table.is_linked() && table.side(row) == Side::Left);
         let row = row as usize;
         let blocks = &self.row_blocks[self.row_begins[row]..self.row_begins[row + 1]];
-        blocks.iter().flat_map(|block| {
-            let block = *block as usize;
-            self.members[self.begins[block]..self.begins[block + 1]]
+        blocks.iter().flat_map(move |block| {
+            let half = 2 * *block as usize + half;
+            self.members[self.begins[half]..self.begins[half + 1]]
                 .iter()
                 .copied()
         })
@@ -237,9 +245,10 @@ mod tests {
 
     #[test]
     fn what_is_too_common_by_itself_is_combined() {
-        let blocks = Blocks::of(&table(1_000), u64::MAX);
+        let table = table(1_000);
+        let blocks = Blocks::of(&table, u64::MAX);
         assert!(blocks.report.cut > 0, "{:?}", blocks.report);
-        let mut found: Vec<Row> = blocks.neighbours(0).collect();
+        let mut found: Vec<Row> = blocks.neighbours(&table, 0).collect();
         found.sort_unstable();
         found.dedup();
         // The name is too common for a block; with the city it is shared by five.

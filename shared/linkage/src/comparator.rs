@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::similarity::{best_word_similarity, edits, jaro_winkler};
+use crate::similarity::{SIMILARITY_MIN, best_word_similarity, edits, jaro_winkler};
 use crate::sketch::Sketch;
 use crate::value::Value;
 
@@ -46,10 +46,7 @@ impl Level {
 ///
 /// They follow the steps of Winkler's comparison tables and Splink's name comparison, more finely:
 /// with the weights learned, a superfluous step costs nothing.
-const STEPS: [f64; 4] = [0.94, 0.88, 0.8, FAINT];
-/// What is less similar is different. Winkler rewards a common beginning only above it, so that a
-/// bound on Jaro's similarity is one on Jaro-Winkler's here.
-const FAINT: f64 = 0.7;
+const STEPS: [f64; 4] = [0.94, 0.88, 0.8, SIMILARITY_MIN];
 
 impl Comparator {
     /// The names of the levels, best first.

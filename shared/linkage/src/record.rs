@@ -1,7 +1,7 @@
 //! What is compared.
 
 /// Who a record is: the bits of a UUID, or any other number that is unique in the table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RecordId(pub u128);
 
 /// The data set that a record came from, when two are linked with each other.
@@ -24,12 +24,6 @@ pub struct Record {
     /// Per field of the schema its values, none where it is missing. Values that are empty once they
     /// are folded count as missing; of several values the best agreement counts.
     pub values: Vec<Vec<String>>,
-}
-
-impl Default for RecordId {
-    fn default() -> Self {
-        Self(0)
-    }
 }
 
 /// Two records, the smaller id first.

@@ -37,7 +37,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            pairs_per_record: 100,
+            pairs_per_record: 64,
             probability_min: 0.01,
         }
     }
@@ -127,7 +127,7 @@ impl<'a> Scan<'a> {
     /// The links of a record with those neighbours that are wanted.
     fn links(&self, row: Row, wanted: impl Fn(Row) -> bool, others: &mut Vec<Row>) -> Vec<Link> {
         others.clear();
-        let neighbours = self.blocks.neighbours(row);
+        let neighbours = self.blocks.neighbours(self.table, row);
         others
             .extend(neighbours.filter(|other| wanted(*other) && self.table.may_match(row, *other)));
         others.sort_unstable();

@@ -17,14 +17,16 @@ pub(crate) struct Value {
 
 impl Value {
     pub fn new(text: Box<str>) -> Self {
-        let squeezed: String = text.split(' ').collect();
         let mut words: Vec<&str> = text.split(' ').collect();
-        words.sort_unstable();
-        let sorted = Some(words.concat())
-            .filter(|sorted| *sorted != squeezed)
-            .map(String::into_boxed_str);
+        let squeezed = words.concat().into_boxed_str();
+        let sorted = (words.len() > 1)
+            .then(|| {
+                words.sort_unstable();
+                words.concat().into_boxed_str()
+            })
+            .filter(|sorted| *sorted != squeezed);
         Self {
-            squeezed: squeezed.into_boxed_str(),
+            squeezed,
             sorted,
             text,
         }
@@ -40,24 +42,38 @@ impl Value {
 /// and single spaces for all that is neither letter nor digit; e-mail addresses and numbers keep
 /// their punctuation. Empty when nothing is left.
 pub(crate) fn fold(comparator: Comparator, raw: &str) -> String {
-    let lower = raw.nfkc().flat_map(char::to_lowercase);
+    if raw.is_ascii() {
+        // Which NFKC leaves as it is.
+        fold_letters(
+            comparator,
+            raw.chars().map(|letter| letter.to_ascii_lowercase()),
+        )
+    } else {
+        fold_letters(comparator, raw.nfkc().flat_map(char::to_lowercase))
+    }
+}
+
+fn fold_letters(comparator: Comparator, letters: impl Iterator<Item = char>) -> String {
     match comparator {
         Comparator::Email | Comparator::Number => {
-            lower.filter(|letter| !letter.is_whitespace()).collect()
+            letters.filter(|letter| !letter.is_whitespace()).collect()
         }
-        Comparator::Date => lower.filter(char::is_ascii_digit).collect(),
+        Comparator::Date => letters.filter(char::is_ascii_digit).collect(),
         _ => {
-            let spaced: String = lower
-                .map(|letter| {
-                    if letter.is_alphanumeric() {
-                        letter
-                    } else {
-                        ' '
-                    }
-                })
-                .collect();
-            let words: Vec<&str> = spaced.split_whitespace().collect();
-            words.join(" ")
+            let mut words = String::new();
+            let mut is_between = false;
+            for letter in letters {
+                if !letter.is_alphanumeric() {
+                    is_between = true;
+                    continue;
+                }
+                if is_between && !words.is_empty() {
+                    words.push(' ');
+                }
+                is_between = false;
+                words.push(letter);
+            }
+            words
         }
     }
 }

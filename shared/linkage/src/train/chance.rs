@@ -1,5 +1,7 @@
 //! How values agree among records of different customers.
 
+use rayon::prelude::*;
+
 use super::counts::PatternCounts;
 use super::pairs;
 use super::pass::Pass;
@@ -19,12 +21,12 @@ pub struct Chance {
     /// Per field the pairs that have values in it.
     known: Vec<f64>,
     /// Per field the pairs that are equal in it.
-    equal: Vec<f64>,
+    pub equal: Vec<f64>,
 }
 
 impl Chance {
     pub fn of(table: &Table) -> Self {
-        let fields = 0..table.schema().fields().len();
+        let fields = (0..table.schema().fields().len()).into_par_iter();
         Self {
             sample: PatternCounts::of(table, &pairs::random(table)),
             pairs: pairs::all(table),

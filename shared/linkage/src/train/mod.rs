@@ -18,8 +18,6 @@ use tally::Tally;
 
 /// How often what is known of matches corrects what is known of the others.
 const SWEEPS: usize = 3;
-/// The most fields that pairs are drawn by.
-const PASSES: usize = 5;
 /// What is believed of how often fields are exchanged.
 const EXCHANGED: f64 = 0.01;
 /// What is believed of how many pairs match; replaced by what the passes find.
@@ -37,9 +35,8 @@ impl Model {
             .map(|field| Frequencies::count(table, field))
             .collect();
         let chance = Chance::of(table);
-        let mut passes: Vec<Pass> = pairs::selective(table)
+        let mut passes: Vec<Pass> = pairs::selective(table, &chance.equal)
             .into_iter()
-            .take(PASSES)
             .map(|drawn| Pass::new(table, drawn))
             .collect();
         chance.settle(&mut model, &passes);

@@ -1,12 +1,16 @@
 //! Which pairs a model learns from.
 
+use rayon::prelude::*;
+
 use crate::comparator::Comparator;
 use crate::table::{Row, Table};
 
 /// Pairs picked blindly, to see how values agree by chance.
-const RANDOM: usize = 60_000;
+const RANDOM: usize = 50_000;
 /// Pairs drawn by one field at most.
-const DRAWN: usize = 20_000;
+const DRAWN: usize = 12_000;
+/// The most fields that pairs are drawn by.
+const PASSES: usize = 5;
 /// A value that more records share is sampled: each record with this many others.
 const NEIGHBOURS: usize = 24;
 /// A field whose values are shared by more pairs than this for each record says too little to draw by.
@@ -35,10 +39,10 @@ pub fn known(table: &Table, field: usize) -> f64 {
 
 /// How many pairs are equal in a field.
 pub fn equal(table: &Table, field: usize) -> f64 {
-    groups(table, field)
-        .chunk_by(|one, other| one.0 == other.0)
-        .map(|group| table.pairs_among(group.iter().map(|(_, row)| *row)))
-        .sum::<u64>() as f64
+    let groups = groups(table, field);
+    let groups = groups.chunk_by(|one, other| one.0 == other.0);
+    let pairs = groups.map(|group| table.pairs_among(group.iter().map(|(_, row)| *row)));
+    pairs.sum::<u64>() as f64
 }
 
 /// Pairs picked blindly, the same at every run.
@@ -63,17 +67,26 @@ pub fn random(table: &Table) -> Vec<(Row, Row)> {
         .collect()
 }
 
-/// Per field that distinguishes records well the pairs that are equal in it, the most telling first.
-pub fn selective(table: &Table) -> Vec<Drawn> {
+/// The pairs that are equal in a field, for the fields that distinguish records best; `equal` says
+/// how many there are in each field.
+pub fn selective(table: &Table, equal: &[f64]) -> Vec<Drawn> {
+    let most = SELECTIVE * table.len() as f64;
     let fields = table.schema().fields().iter().enumerate();
-    let mut drawn: Vec<Drawn> = fields
+    let mut fields: Vec<(f64, usize)> = fields
         .filter(|(_, field)| field.comparator != Comparator::Number)
-        .map(|(field, _)| draw(table, field))
-        .filter(|drawn| !drawn.pairs.is_empty())
-        .filter(|drawn| drawn.total <= SELECTIVE * table.len() as f64)
+        .map(|(at, _)| (equal[at], at))
+        .filter(|(equal, _)| (1.0..=most).contains(equal))
         .collect();
-    drawn.sort_by(|one, other| one.total.total_cmp(&other.total));
-    drawn
+    fields.sort_by(|one, other| one.0.total_cmp(&other.0));
+    fields.truncate(PASSES);
+    fields
+        .into_par_iter()
+        .map(|(total, field)| Drawn {
+            field,
+            pairs: draw(table, field),
+            total,
+        })
+        .collect()
 }
 
 /// Records of a field by value.
@@ -91,7 +104,7 @@ fn groups(table: &Table, field: usize) -> Vec<(u32, Row)> {
     groups
 }
 
-fn draw(table: &Table, field: usize) -> Drawn {
+fn draw(table: &Table, field: usize) -> Vec<(Row, Row)> {
     let groups = groups(table, field);
     let mut pairs = Vec::new();
     for group in groups.chunk_by(|one, other| one.0 == other.0) {
@@ -108,9 +121,5 @@ fn draw(table: &Table, field: usize) -> Drawn {
     pairs.sort_unstable();
     pairs.dedup();
     let every = pairs.len().div_ceil(DRAWN).max(1);
-    Drawn {
-        field,
-        pairs: pairs.into_iter().step_by(every).collect(),
-        total: equal(table, field),
-    }
+    pairs.into_iter().step_by(every).collect()
 }
