@@ -15,6 +15,10 @@ use uuid::Uuid;
 
 use crate::audit::{Limits, Seen};
 
+/// So many reads become one event at most: enough that an event costs the reads in it next to
+/// nothing, few enough that one event stays a small message.
+const READS_PER_EVENT_MAX: usize = 200;
+
 /// One read.
 #[derive(Clone, Debug)]
 pub(crate) struct Read {
@@ -179,7 +183,7 @@ pub(crate) fn merged(reads: &[Read]) -> Vec<AuditEvent> {
         match open.entry(Sameness::of(read)) {
             Entry::Occupied(mut entry) => {
                 let event = &mut events[*entry.get()];
-                if event.resources.len() < AuditEvent::RESOURCES_MAX {
+                if event.resources.len() < READS_PER_EVENT_MAX {
                     event.resources.push(name(read.seen.collection, id));
                     event.request_ids.push(read.request_id.clone());
                     event.resource_count += read.seen.count;
@@ -252,11 +256,12 @@ mod tests {
 
     #[test]
     fn reads_of_one_caller_are_written_down_together_and_none_is_lost() {
-        let reads: Vec<Read> = (0..90)
+        let each = READS_PER_EVENT_MAX * 2 + 1;
+        let reads: Vec<Read> = (0..each as u128 * 2)
             .map(|n| read(["amy", "bob"][n as usize % 2], n))
             .collect();
         let events = merged(&reads);
-        assert_eq!(events.len(), 6, "45 of each, 20 to an event");
+        assert_eq!(events.len(), 6, "of each two that are full and one more");
         let mut seen: Vec<String> = Vec::new();
         for event in &events {
             assert_eq!(event.resources.len(), event.request_ids.len());
@@ -271,7 +276,7 @@ mod tests {
         }
         seen.sort();
         seen.dedup();
-        assert_eq!(seen.len(), 90);
+        assert_eq!(seen.len(), each * 2);
     }
 
     #[test]

@@ -14,9 +14,11 @@ use crate::tile::Tiles;
 use crate::tree::{self, Hash};
 
 /// Events read in one statement.
-const CHUNK: u64 = 500;
+const CHUNK: u64 = 200;
 /// Events looked at for one page at most. A page of a rare kind may be empty and not the last.
 const LOOKED_AT_MAX: u64 = 10_000;
+/// Resources and request ids on one page, so that it stays a small message (about 1 MB).
+const NAMES_MAX: usize = 10_000;
 
 /// An event of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,7 +37,8 @@ pub struct Query {
     pub end: Option<Timestamp>,
     /// `person:alice`, as principal or as whom a service acted for.
     pub principal: String,
-    /// A whole resource name. Of an event with many resources the first 20 are known.
+    /// A whole resource name. Of a call that touched or showed more than
+    /// [`dossier_kernel::AuditEvent::RESOURCES_MAX`] the first ones are known.
     pub resource: String,
     /// `dossier.profile.v1.CustomerService/GetCustomer`.
     pub method: String,
@@ -94,7 +97,7 @@ impl Log {
         };
         let wanted = usize::try_from(size.get()).unwrap_or(usize::MAX);
         let mut found = Vec::new();
-        let mut looked_at = 0;
+        let (mut looked_at, mut names) = (0, 0);
         loop {
             let rows = self.chunk(tenant, bounds.0, before).await?;
             let is_last = (rows.len() as u64) < CHUNK;
@@ -102,9 +105,10 @@ impl Log {
                 looked_at += 1;
                 before = Some(row.leaf.id);
                 if query.wants(&row.leaf) {
+                    names += row.leaf.resources.len() + row.leaf.request_ids.len();
                     found.push(row);
                 }
-                if found.len() == wanted {
+                if found.len() == wanted || names >= NAMES_MAX {
                     return Ok((found, next(&bound_to, before)));
                 }
             }

@@ -48,8 +48,9 @@ pub struct AuditEvent {
 }
 
 impl AuditEvent {
-    /// Resources that one event names; a batch beyond says how many it was.
-    pub const RESOURCES_MAX: usize = 20;
+    /// Resources that one event names: as many as the largest page, so that whatever one answer
+    /// shows is named. Streams beyond say how many it was.
+    pub const RESOURCES_MAX: usize = 1_000;
 
     /// What the caller of `ctx` does; no resource is named yet.
     pub fn new(ctx: &Ctx, call: &Arc<Call>, action: AuditAction, time: Timestamp) -> Self {

@@ -86,6 +86,9 @@ struct Facts {
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
+/// Violations that a message says; all are in the details.
+const VIOLATIONS_SAID_MAX: usize = 3;
+
 impl Error {
     pub fn new(reason: Reason, message: impl Into<String>) -> Self {
         Self(Box::new(Facts {
@@ -98,15 +101,17 @@ impl Error {
         }))
     }
 
-    /// Fields that are wrong, all at once.
+    /// Fields that are wrong, all at once. The first of them are said in the message, too: many
+    /// clients print nothing else.
     pub fn invalid(violations: Vec<Violation>) -> Self {
-        let message = match violations.as_slice() {
-            [one] => format!("{}: {}.", one.field, one.description.trim_end_matches('.')),
-            many => format!(
-                "{} fields are not valid; see the field violations.",
-                many.len()
-            ),
-        };
+        let said = violations.iter().take(VIOLATIONS_SAID_MAX);
+        let said =
+            said.map(|one| format!("{}: {}", one.field, one.description.trim_end_matches('.')));
+        let mut message = said.collect::<Vec<_>>().join("; ");
+        match violations.len().saturating_sub(VIOLATIONS_SAID_MAX) {
+            0 => message.push('.'),
+            more => message.push_str(&format!("; and {more} more, see the field violations.")),
+        }
         let mut error = Self::new(Reason::InvalidArgument, message);
         error.0.violations = violations;
         error
@@ -210,15 +215,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_violation_is_said_in_the_message_and_many_are_counted() {
-        let one = Error::invalid(vec![Violation::new("page_size", "must not be negative")]);
+    fn the_first_violations_are_said_in_the_message_and_the_others_counted() {
+        let one = Error::invalid(vec![Violation::new("page_size", "must not be negative.")]);
         assert_eq!(one.to_string(), "page_size: must not be negative.");
-        let two = Error::invalid(vec![Violation::new("a", "x"), Violation::new("b", "y")]);
+        let wrong = |field: &&str| Violation::new(*field, "is wrong");
+        let five = Error::invalid(["a", "b", "c", "d", "e"].iter().map(wrong).collect());
         assert_eq!(
-            two.to_string(),
-            "2 fields are not valid; see the field violations."
+            five.to_string(),
+            "a: is wrong; b: is wrong; c: is wrong; and 2 more, see the field violations."
         );
-        assert_eq!(two.violations().len(), 2);
+        assert_eq!(five.violations().len(), 5);
     }
 
     #[test]

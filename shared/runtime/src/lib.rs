@@ -30,5 +30,10 @@ pub use serve::{Telemetry, explain, main, serve, telemetry};
 pub use signals::stop_signal;
 pub use start::{Running, migrate, restored, start};
 
+/// Of every process that serves. A tenth of a read's time was the system's allocator; this one costs
+/// half of that and gives memory back.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// For recipes of services that need no key themselves.
 pub use dossier_vault::Registry;

@@ -38,9 +38,18 @@ impl Workspace {
         })
     }
 
-    /// A cargo command that runs in the root folder.
+    /// A cargo command that runs in the root folder, as if it were typed there: what `cargo run`
+    /// tells this program of its own package makes ring, and all that stands on it, be built again.
     pub fn cargo(&self) -> Command {
         let mut command = Command::new(cargo());
+        for (name, _) in std::env::vars_os() {
+            let told = name.to_str().is_some_and(|name| {
+                name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
+            });
+            if told {
+                command.env_remove(name);
+            }
+        }
         command
             .current_dir(&self.root)
             .env("CARGO_TARGET_DIR", &self.target);

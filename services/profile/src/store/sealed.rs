@@ -1,7 +1,8 @@
 //! From a customer to its sealed row and back.
 //!
 //! All DIRECT values of a row are sealed together, and all SENSITIVE ones: a read opens at most
-//! two cells, and what is not opened stays closed. Inside is JSON of the versioned structs below.
+//! two cells, and what is not opened stays closed. Inside is MessagePack of the versioned structs
+//! below, fields by name.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -406,7 +407,7 @@ fn close<T: Serialize>(
     row: Uuid,
     values: &T,
 ) -> Result<Vec<u8>> {
-    let plain = serde_json::to_vec(values).map_err(|e| Error::unreadable(column, e))?;
+    let plain = rmp_serde::to_vec_named(values).map_err(|e| Error::unreadable(column, e))?;
     key.seal(&place(column, row), &Zeroizing::new(plain))
 }
 
@@ -429,8 +430,8 @@ impl Versioned for Sensitive<'_> {
 /// A newer version than ours was written by a newer release: better no answer than half of one.
 fn read<'a, T: Versioned + Deserialize<'a>>(plain: &'a [u8]) -> Result<T> {
     // serde's errors can quote what they could not read, so that theirs is not kept.
-    let values: T = serde_json::from_slice(plain)
-        .map_err(|e| Error::unreadable("customer", format!("sealed part, {:?}", e.classify())))?;
+    let values: T = rmp_serde::from_slice(plain)
+        .map_err(|_| Error::unreadable("customer", "a sealed part that does not decode"))?;
     match values.version() {
         VERSION => Ok(values),
         newer => {
