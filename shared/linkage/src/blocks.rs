@@ -47,22 +47,29 @@ pub(crate) struct Blocks {
     pub report: BlockReport,
 }
 
-/// A record under a key that too many share.
-struct Common {
-    row: Row,
-    size: u32,
+/// A record under a key; sorted by key, so that those who share one are neighbours.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Entry {
     key: Key,
+    row: Row,
+    /// How many records share the key, or, of combined keys, the less common of both.
+    sharing: u32,
 }
 
 impl Blocks {
     /// Groups the records into blocks with at most `budget` pairs.
     pub fn of(table: &Table, budget: u64) -> Self {
         let rows = 0..table.len() as Row;
-        let mut first: Vec<(Key, Row)> = rows
+        let mut first: Vec<Entry> = rows
             .into_par_iter()
             .map_init(Vec::new, |found, row| {
                 keys(table, row, found);
-                found.iter().map(|key| (*key, row)).collect::<Vec<_>>()
+                let entry = |key: &Key| Entry {
+                    key: *key,
+                    row,
+                    sharing: u32::MAX,
+                };
+                found.iter().map(entry).collect::<Vec<_>>()
             })
             .flatten_iter()
             .collect();
@@ -82,7 +89,7 @@ impl Blocks {
         blocks
     }
 
-    fn sized(table: &Table, first: &[(Key, Row)], size_max: usize) -> Self {
+    fn sized(table: &Table, first: &[Entry], size_max: usize) -> Self {
         let mut blocks = Self {
             begins: vec![0],
             members: Vec::new(),
@@ -93,42 +100,32 @@ impl Blocks {
                 ..BlockReport::default()
             },
         };
-        let mut common = blocks.accept(table, first, |_| u32::MAX);
+        let mut common = blocks.accept(table, first);
         for _ in 1..ROUNDS {
             blocks.report.cut += distinct(&common);
-            let combined = combine(common);
-            let entries: Vec<(Key, Row)> =
-                combined.iter().map(|(key, row, _)| (*key, *row)).collect();
-            common = blocks.accept(table, &entries, |at| combined[at].2);
+            common = blocks.accept(table, &combine(common));
         }
         blocks.report.dropped = distinct(&common);
         blocks
     }
 
-    /// Makes blocks of the groups that are small enough and returns the others, by row. `parent` is
-    /// the size of the smaller group that the group of an entry was cut from.
-    fn accept(
-        &mut self,
-        table: &Table,
-        entries: &[(Key, Row)],
-        parent: impl Fn(usize) -> u32,
-    ) -> Vec<Common> {
+    /// Makes blocks of the groups that are small enough and returns the others, by row; those that
+    /// combining keys has hardly made smaller are left out.
+    fn accept(&mut self, table: &Table, entries: &[Entry]) -> Vec<Entry> {
         let mut common = Vec::new();
-        let mut at = 0;
-        for group in entries.chunk_by(|one, other| one.0 == other.0) {
+        for group in groups(entries) {
             let size = group.len();
             let pairs = pairs_of(table, group);
             if size > self.report.size_max {
-                if f64::from(parent(at)) * SHRUNK >= size as f64 {
-                    common.extend(group.iter().map(|(key, row)| Common {
-                        row: *row,
-                        size: size as u32,
-                        key: *key,
+                if f64::from(group[0].sharing) * SHRUNK >= size as f64 {
+                    common.extend(group.iter().map(|entry| Entry {
+                        sharing: size as u32,
+                        ..*entry
                     }));
                 }
             } else if pairs > 0 {
                 for side in [Side::Left, Side::Right] {
-                    let rows = group.iter().map(|(_, row)| *row);
+                    let rows = group.iter().map(|entry| entry.row);
                     self.members
                         .extend(rows.filter(|row| table.side(*row) == side));
                     self.begins.push(self.members.len());
@@ -136,9 +133,8 @@ impl Blocks {
                 self.report.blocks += 1;
                 self.report.pairs_max += pairs;
             }
-            at += size;
         }
-        common.par_sort_unstable_by_key(|entry| (entry.row, entry.size, entry.key));
+        common.par_sort_unstable_by_key(|entry| (entry.row, entry.sharing, entry.key));
         common
     }
 
@@ -178,46 +174,52 @@ impl Blocks {
     }
 }
 
+/// Those who share a key.
+fn groups(entries: &[Entry]) -> impl Iterator<Item = &[Entry]> {
+    entries.chunk_by(|one, other| one.key == other.key)
+}
+
 /// The pairs that a group makes.
-fn pairs_of(table: &Table, group: &[(Key, Row)]) -> u64 {
-    let rows = group.iter().map(|(_, row)| *row);
-    table.pairs_among(rows)
+fn pairs_of(table: &Table, group: &[Entry]) -> u64 {
+    table.pairs_among(group.iter().map(|entry| entry.row))
 }
 
 /// The pairs of all groups of at most this size.
-fn pairs_within(table: &Table, entries: &[(Key, Row)], size_max: usize) -> u64 {
-    entries
-        .chunk_by(|one, other| one.0 == other.0)
+fn pairs_within(table: &Table, entries: &[Entry], size_max: usize) -> u64 {
+    groups(entries)
         .filter(|group| group.len() <= size_max)
         .map(|group| pairs_of(table, group))
         .sum()
 }
 
-fn distinct(common: &[Common]) -> usize {
+fn distinct(common: &[Entry]) -> usize {
     let mut keys: Vec<Key> = common.iter().map(|entry| entry.key).collect();
     keys.par_sort_unstable();
     keys.dedup();
     keys.len()
 }
 
-/// All pairs of each record's least common keys, with the size of the smaller group; sorted.
-fn combine(common: Vec<Common>) -> Vec<(Key, Row, u32)> {
-    let by_row: Vec<&[Common]> = common.chunk_by(|one, other| one.row == other.row).collect();
-    let mut combined: Vec<(Key, Row, u32)> = by_row
+/// All pairs of each record's least common keys, sorted.
+fn combine(common: Vec<Entry>) -> Vec<Entry> {
+    let by_row: Vec<&[Entry]> = common.chunk_by(|one, other| one.row == other.row).collect();
+    let mut combined: Vec<Entry> = by_row
         .into_par_iter()
         .flat_map_iter(|group| {
             let few = &group[..group.len().min(COMBINED)];
             few.iter().enumerate().flat_map(move |(at, one)| {
                 few[at + 1..].iter().map(move |other| {
                     let (low, high) = (one.key.min(other.key), one.key.max(other.key));
-                    let key = low.rotate_left(23) ^ high.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-                    (key, one.row, one.size.min(other.size))
+                    Entry {
+                        key: low.rotate_left(23) ^ high.wrapping_mul(0x9E37_79B9_7F4A_7C15),
+                        row: one.row,
+                        sharing: one.sharing.min(other.sharing),
+                    }
                 })
             })
         })
         .collect();
     combined.par_sort_unstable();
-    combined.dedup_by_key(|(key, row, _)| (*key, *row));
+    combined.dedup_by_key(|entry| (entry.key, entry.row));
     combined
 }
 
