@@ -59,7 +59,7 @@ pub(super) async fn bodies(scene: &Scene, method: &str) -> anyhow::Result<Option
         "AttributeDefinitionService/UpdateAttributeDefinition" => {
             let name = scene.made(DEFINE).await?;
             json!({
-                "attribute_definition": {"name": name, "description": scene.words("described")},
+                "attribute_definition": {"name": name, "description": "An example"},
                 "update_mask": "description",
             })
         }
