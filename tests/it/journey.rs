@@ -248,7 +248,7 @@ async fn an_import_tells_row_and_column_and_converges(suite: Suite) -> anyhow::R
             .iter()
             .filter_map(|part| match part {
                 Part::RowError(error) => Some((error.row, error.column.as_str())),
-                Part::Progress(_) | Part::Summary(_) => None,
+                Part::Columns(_) | Part::Progress(_) | Part::Summary(_) => None,
             })
             .collect();
         errors.sort_unstable();

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::command::{
-    access, apikey, audit, customer, health, import, keys, migrate, report, restored, segment,
-    serve, token,
+    access, apikey, audit, customer, export, health, import, keys, migrate, report, restored,
+    segment, serve, token,
 };
 use crate::demo;
 use crate::failure::{Failure, Result};
@@ -61,8 +61,10 @@ enum Command {
     /// Read who did what, and find out whether anybody changed it
     #[command(subcommand)]
     Audit(audit::Audit),
-    /// Import customers from a CSV or NDJSON file
+    /// Import customers from a CSV, NDJSON, XLSX or vCard file
     Import(import::Import),
+    /// Export customers to a CSV, NDJSON, XLSX or vCard file
+    Export(export::Export),
     /// Read customers
     #[command(subcommand)]
     Customer(customer::Customer),
@@ -116,6 +118,7 @@ fn execute(command: Command, output: &Output) -> Result<()> {
             Command::Access(access) => access.run(output).await,
             Command::Audit(audit) => audit.run(output).await,
             Command::Import(import) => import.run(output).await,
+            Command::Export(export) => export.run(output).await,
             Command::Customer(customer) => customer.run(output).await,
             Command::Segment(segment) => segment.run(output).await,
             Command::Report(report) => report.run(output).await,

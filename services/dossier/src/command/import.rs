@@ -12,7 +12,7 @@ use dossier_proto::profile::v1::customer_service_client::CustomerServiceClient;
 use dossier_proto::profile::v1::import_customers_request::Part as Ask;
 use dossier_proto::profile::v1::import_customers_response::Part as Answer;
 use dossier_proto::profile::v1::{
-    ImportCustomersRequest, ImportFormat, ImportHeader, ImportRowError, ImportSummary,
+    ImportColumns, ImportCustomersRequest, ImportFormat, ImportHeader, ImportRowError, ImportSummary,
 };
 use serde_json::json;
 use tokio::sync::mpsc;
@@ -35,10 +35,14 @@ const BAR: &str =
 #[command(after_help = "Examples:\n  \
     dossier import customers.csv\n  \
     dossier import customers.csv --dry-run --map '姓名=display_name' --map '手机=phone' --region CN\n  \
+    dossier import contacts.xlsx --ignore-unknown\n  \
+    dossier import 客户.csv --encoding GB18030\n  \
     dossier import crm.ndjson --errors refused.csv\n\n\
-    CSV columns: type, display_name, given_name, family_name, legal_name, gender, birth_date, \
-    region_code, language_code, time_zone, owner, team, email, phone, tags (a;b), external_id.NAMESPACE, \
-    attributes.ID; --map gives other names. NDJSON: one Customer in protobuf JSON a line. Rows are \
+    Columns of CSV and XLSX: type, display_name, given_name, family_name, legal_name, gender, birth_date, \
+    region_code, language_code, time_zone, owner, team, industry, email, phone, tags (a;b), \
+    external_id.NAMESPACE, address.locality and so on, attributes.ID; those of exports from Google \
+    Contacts, HubSpot, Salesforce and Zoho CRM are recognised, and common ones in English and Chinese; \
+    --map gives other names. NDJSON: one Customer in protobuf JSON a line. VCF: vCards 3.0 and 4.0. Rows are \
     updated by their external id, so that the same file can be imported again. Exits with 65 when \
     rows were left out.")]
 pub(crate) struct Import {
@@ -66,6 +70,28 @@ pub(crate) struct Import {
     )]
     region: String,
 
+    /// Leave out columns that mean nothing, instead of refusing the file
+    #[arg(long)]
+    ignore_unknown: bool,
+
+    /// UTF-8, UTF-16LE, UTF-16BE or GB18030 [default: by the byte order mark, else UTF-8]
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "",
+        hide_default_value = true
+    )]
+    encoding: String,
+
+    /// Comma, semicolon or tab between the cells of CSV [default: by the header row]
+    #[arg(
+        long,
+        value_name = "CHARACTER",
+        default_value = "",
+        hide_default_value = true
+    )]
+    delimiter: String,
+
     /// Where refused rows are listed [default: FILE.errors.csv]
     #[arg(long, value_name = "FILE")]
     errors: Option<PathBuf>,
@@ -78,6 +104,8 @@ pub(crate) struct Import {
 enum Format {
     Csv,
     Ndjson,
+    Xlsx,
+    Vcard,
 }
 
 impl Import {
@@ -85,7 +113,12 @@ impl Import {
         let header = self.header()?;
         let unreadable = |error| Failure::io(self.file.display().to_string(), error);
         let file = File::open(&self.file).map_err(unreadable)?;
-        let rows = count_rows(&self.file).map_err(unreadable)?;
+        let rows = match ImportFormat::try_from(header.format) {
+            Ok(ImportFormat::Csv | ImportFormat::Ndjson) => count_rows(&self.file),
+            // Their lines are no rows.
+            _ => Ok(0),
+        };
+        let rows = rows.map_err(unreadable)?;
         let mut client = CustomerServiceClient::new(self.connect.wire().await?);
 
         let bar = output.progress(rows, BAR);
@@ -106,6 +139,7 @@ impl Import {
                 }
                 Some(Answer::RowError(error)) => refused.write(&error)?,
                 Some(Answer::Summary(last)) => summary = Some(last),
+                Some(Answer::Columns(columns)) => bar.suspend(|| say_left_out(output, &columns)),
                 None => {}
             }
         }
@@ -133,9 +167,11 @@ impl Import {
         let format = match self.format.or_else(|| by_name(&self.file)) {
             Some(Format::Csv) => ImportFormat::Csv,
             Some(Format::Ndjson) => ImportFormat::Ndjson,
+            Some(Format::Xlsx) => ImportFormat::Xlsx,
+            Some(Format::Vcard) => ImportFormat::Vcard,
             None => {
-                let message =
-                    "The file's name does not say what it is; say --format csv or ndjson.";
+                let message = "The file's name does not say what it is; say --format csv, ndjson, \
+                               xlsx or vcard.";
                 return Err(Failure::usage(message));
             }
         };
@@ -151,6 +187,9 @@ impl Import {
             dry_run: self.dry_run,
             column_mapping,
             default_region_code: self.region.clone(),
+            encoding: self.encoding.clone(),
+            delimiter: self.delimiter.clone(),
+            ignore_unknown_columns: self.ignore_unknown,
         })
     }
 
@@ -255,7 +294,21 @@ fn by_name(file: &Path) -> Option<Format> {
     match file.extension()?.to_str()?.to_ascii_lowercase().as_str() {
         "csv" => Some(Format::Csv),
         "ndjson" | "jsonl" => Some(Format::Ndjson),
+        "xlsx" => Some(Format::Xlsx),
+        "vcf" => Some(Format::Vcard),
         _ => None,
+    }
+}
+
+/// Nothing of the file is dropped in silence.
+fn say_left_out(output: &Output, columns: &ImportColumns) {
+    let left_out = columns.columns.iter().filter(|one| one.field.is_empty());
+    let names: Vec<&str> = left_out.map(|one| one.column.as_str()).collect();
+    if !columns.program.is_empty() {
+        output.say(&format!("The columns are those of {}.", columns.program));
+    }
+    if !names.is_empty() {
+        output.say(&format!("Left out: {}.", names.join(", ")));
     }
 }
 

@@ -4,6 +4,7 @@ pub(crate) mod access;
 pub(crate) mod apikey;
 pub(crate) mod audit;
 pub(crate) mod customer;
+pub(crate) mod export;
 pub(crate) mod health;
 pub(crate) mod import;
 pub(crate) mod keys;

@@ -65,7 +65,7 @@ pub(crate) async fn customers(wire: &Wire, lines: &[Line]) -> Result<Loaded> {
                     cursor: summary.cursor,
                 });
             }
-            Some(Answer::Progress(_)) | None => {}
+            Some(Answer::Columns(_) | Answer::Progress(_)) | None => {}
         }
     }
     Err(unexpected("The import ended without a summary."))

@@ -3,16 +3,17 @@
 use dossier_proto::profile::v1::customer_service_server::CustomerService;
 use dossier_proto::profile::v1::{
     AddTagsRequest, BatchGetCustomersRequest, BatchGetCustomersResponse, CreateCustomerRequest,
-    Customer, DeleteCustomerRequest, GetCustomerRequest, ImportCustomersRequest,
-    ImportCustomersResponse, ListCustomersRequest, ListCustomersResponse, LookupCustomersRequest,
-    LookupCustomersResponse, RemoveTagsRequest, UndeleteCustomerRequest, UpdateCustomerRequest,
-    UpsertCustomerRequest, UpsertCustomerResponse, WatchCustomersRequest, WatchCustomersResponse,
+    Customer, DeleteCustomerRequest, ExportCustomersRequest, ExportCustomersResponse,
+    GetCustomerRequest, ImportCustomersRequest, ImportCustomersResponse, ListCustomersRequest,
+    ListCustomersResponse, LookupCustomersRequest, LookupCustomersResponse, RemoveTagsRequest,
+    UndeleteCustomerRequest, UpdateCustomerRequest, UpsertCustomerRequest, UpsertCustomerResponse,
+    WatchCustomersRequest, WatchCustomersResponse,
 };
 use dossier_rpc::{ctx, status, with_cursor};
 use futures::stream::{BoxStream, StreamExt};
 use tonic::{Request, Response, Status, Streaming};
 
-use super::{Api, customer, import, request, watch};
+use super::{Api, customer, export, import, request, watch};
 use crate::app::Done;
 
 type Answer<T> = Result<Response<T>, Status>;
@@ -150,6 +151,17 @@ impl CustomerService for Api {
             ctx,
             call.into_inner(),
         )))
+    }
+
+    type ExportCustomersStream = BoxStream<'static, Result<ExportCustomersResponse, Status>>;
+
+    async fn export_customers(
+        &self,
+        call: Request<ExportCustomersRequest>,
+    ) -> Answer<Self::ExportCustomersStream> {
+        let ctx = ctx(&call)?;
+        let file = export::run(&self.profile, &ctx, call.into_inner()).await;
+        file.map(Response::new).map_err(status)
     }
 
     type WatchCustomersStream = BoxStream<'static, Result<WatchCustomersResponse, Status>>;

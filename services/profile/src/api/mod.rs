@@ -7,17 +7,23 @@
 //! | `draft`, `mask` | what a message and its mask say about a customer |
 //! | `customer`, `value`, `attribute_definition`, `api_key` | the domain's values to messages and back |
 //! | `watch` | changes to messages |
+//! | `entry`, `attribute_text` | what files say of customers, to drafts and from messages |
+//! | `export`, `protobuf_json` | customers to files |
 //! | `import` | files and rows to drafts, reports to messages |
 
 mod api_key;
 mod api_key_service;
 mod attribute_definition;
 mod attribute_definition_service;
+mod attribute_text;
 mod customer;
 mod customer_service;
 mod draft;
+mod entry;
+mod export;
 mod import;
 mod mask;
+mod protobuf_json;
 mod request;
 mod value;
 mod watch;

@@ -3,6 +3,7 @@
 mod api_key;
 mod attribute_definition;
 mod customer;
+mod export;
 mod import;
 mod list;
 mod lookup;
@@ -30,6 +31,7 @@ use crate::store;
 
 pub use api_key::Made;
 pub use customer::{BATCH_MAX, Update};
+pub use export::Export;
 pub use import::{BATCH_ROWS_MAX, Batch, BatchReport, ImportRow, RowError};
 pub use list::List;
 pub use lookup::{Lookup, Question};

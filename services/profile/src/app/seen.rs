@@ -2,6 +2,7 @@
 
 use dossier_access::{Facts, Sight};
 use dossier_kernel::{Ctx, CustomerId, Reason, Result, TenantId};
+use dossier_vault::Source;
 
 use super::Profile;
 use crate::domain::{Address, Customer, Hidden, Outline, Protection};
@@ -82,9 +83,19 @@ impl Profile {
         tenant: &TenantId,
         rows: Vec<(SealedCustomer, Sight)>,
     ) -> Result<Vec<Seen>> {
-        let cells = rows.iter().flat_map(|(row, sight)| row.cells(*sight));
         let reader = self.0.db.reader_of(tenant);
-        let keys = self.0.vault.keys_to_open(&reader, tenant, cells).await?;
+        self.open_in(&reader, tenant, rows).await
+    }
+
+    /// The same with the keys that there are in `source`.
+    pub(super) async fn open_in<S: Source>(
+        &self,
+        source: &S,
+        tenant: &TenantId,
+        rows: Vec<(SealedCustomer, Sight)>,
+    ) -> Result<Vec<Seen>> {
+        let cells = rows.iter().flat_map(|(row, sight)| row.cells(*sight));
+        let keys = self.0.vault.keys_to_open(source, tenant, cells).await?;
         let opened = rows.into_iter().map(|(row, sight)| {
             let key = keys.get(&row.id());
             Ok(Seen {

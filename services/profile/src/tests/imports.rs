@@ -8,15 +8,18 @@ use wire::import_customers_response::Part as Said;
 use super::*;
 
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Import {
+pub(super) struct Import {
     /// Row, column, reason.
-    errors: Vec<(i64, String, &'static str)>,
+    pub errors: Vec<(i64, String, &'static str)>,
     /// Rows, created, updated, unchanged, failed.
-    counts: [i64; 5],
+    pub counts: [i64; 5],
     cursor: String,
+    /// Column, field, who said so.
+    columns: Vec<(String, String, String)>,
+    program: String,
 }
 
-async fn import(client: &mut Customers, parts: Vec<Part>) -> Result<Import, Status> {
+pub(super) async fn import(client: &mut Customers, parts: Vec<Part>) -> Result<Import, Status> {
     let parts = parts
         .into_iter()
         .map(|part| wire::ImportCustomersRequest { part: Some(part) });
@@ -30,6 +33,15 @@ async fn import(client: &mut Customers, parts: Vec<Part>) -> Result<Import, Stat
         assert!(!ended, "the summary is the last");
         match answer.part.expect("a part") {
             Said::Progress(_) => {}
+            Said::Columns(said) => {
+                import.program = said.program;
+                import.columns.extend(said.columns.into_iter().map(|one| {
+                    let source = one.source().as_str_name();
+                    let source = source.trim_start_matches("IMPORT_COLUMN_SOURCE_");
+                    let source = source.to_owned();
+                    (one.column, one.field, source)
+                }));
+            }
             Said::RowError(error) => {
                 let reason = error
                     .reason()
@@ -54,7 +66,7 @@ async fn import(client: &mut Customers, parts: Vec<Part>) -> Result<Import, Stat
     Ok(import)
 }
 
-fn header(format: wire::ImportFormat, mapping: &[(&str, &str)]) -> wire::ImportHeader {
+pub(super) fn header(format: wire::ImportFormat, mapping: &[(&str, &str)]) -> wire::ImportHeader {
     let mapping = mapping
         .iter()
         .map(|&(from, to)| (from.to_owned(), to.to_owned()));
@@ -62,7 +74,7 @@ fn header(format: wire::ImportFormat, mapping: &[(&str, &str)]) -> wire::ImportH
         format: format.into(),
         column_mapping: mapping.collect(),
         default_region_code: "CN".to_owned(),
-        dry_run: false,
+        ..Default::default()
     }
 }
 
@@ -311,4 +323,88 @@ async fn two_imports_of_the_same_file_at_once_make_each_customer_once() {
         );
         assert_eq!(one.counts[4] + two.counts[4], 0);
     }
+}
+
+fn columns(import: &Import) -> Vec<(&str, &str, &str)> {
+    let columns = import.columns.iter();
+    columns
+        .map(|(column, field, source)| (column.as_str(), field.as_str(), source.as_str()))
+        .collect()
+}
+
+#[tokio::test]
+async fn tables_of_other_programs_are_understood_and_what_is_left_out_is_told() {
+    const CONTACTS: &str = "\
+        Record ID;First Name;Last Name;Email;Lifecycle Stage;City;Country/Region;Shoe size\n\
+        901;小明;王;w@example.com;lead;上海;中国;42\n";
+    let house = House::each().await.remove(0);
+    let mut client = house.customers();
+    let header = wire::ImportHeader {
+        ignore_unknown_columns: true,
+        ..header(wire::ImportFormat::Csv, &[])
+    };
+    let done = import(&mut client, file(header, CONTACTS))
+        .await
+        .expect("runs");
+    assert_eq!(done.counts, [1, 1, 0, 0, 0]);
+    assert_eq!(done.program, "HubSpot contacts");
+    let wanted = [
+        ("Record ID", "external_id.hubspot", "PROGRAM"),
+        ("First Name", "given_name", "PROGRAM"),
+        ("Last Name", "family_name", "PROGRAM"),
+        ("Email", "email", "PROGRAM"),
+        ("Lifecycle Stage", "", "PROGRAM"),
+        ("City", "address.locality", "PROGRAM"),
+        ("Country/Region", "address.region_code", "PROGRAM"),
+        ("Shoe size", "", "UNKNOWN"),
+    ];
+    assert_eq!(columns(&done), wanted);
+    let list = client
+        .list_customers(wire::ListCustomersRequest::default())
+        .await;
+    let wang = list.expect("a page").into_inner().customers.remove(0);
+    assert_eq!(
+        (
+            wang.display_name.as_str(),
+            wang.addresses[0].region_code.as_str()
+        ),
+        ("王小明", "CN")
+    );
+}
+
+#[tokio::test]
+async fn cards_are_imported_and_faults_name_their_property() {
+    const CARDS: &str = "BEGIN:VCARD\nVERSION:3.0\nN:Wang;Fang;;;\nTEL;TYPE=CELL:138 0000 0000\nNOTE:x\n\
+        UID:7\nEND:VCARD\nBEGIN:VCARD\nVERSION:3.0\nFN:Bad\nBDAY:--0131\nEND:VCARD\n";
+    let house = House::each().await.remove(0);
+    let mut client = house.customers();
+    let header = header(wire::ImportFormat::Vcard, &[]);
+    let done = import(&mut client, file(header, CARDS))
+        .await
+        .expect("runs");
+    assert_eq!(done.counts, [2, 1, 0, 0, 1]);
+    assert_eq!(
+        done.errors,
+        [(2, "birth_date".to_owned(), "INVALID_ARGUMENT")]
+    );
+    assert_eq!(columns(&done), [("NOTE", "", "UNKNOWN")]);
+}
+
+#[tokio::test]
+async fn files_in_chinese_encodings_are_read_where_they_say_so() {
+    // 姓名,手机\n王,13800000000 in GB 18030.
+    let bytes = b"\xd0\xd5\xc3\xfb,\xca\xd6\xbb\xfa\n\xcd\xf5,13800000000\n".to_vec();
+    let house = House::each().await.remove(0);
+    let mut client = house.customers();
+    let header = |encoding: &str| wire::ImportHeader {
+        encoding: encoding.to_owned(),
+        ..header(wire::ImportFormat::Csv, &[])
+    };
+    let parts = |encoding| vec![Part::Header(header(encoding)), Part::Chunk(bytes.clone())];
+    let done = import(&mut client, parts("GBK")).await.expect("runs");
+    assert_eq!(done.counts, [1, 1, 0, 0, 0]);
+    let status = status_of(import(&mut client, parts("")).await);
+    assert_eq!(refusal(&status).fields, ["chunk"]);
+    let status = status_of(import(&mut client, parts("latin-9")).await);
+    assert_eq!(refusal(&status).fields, ["header.encoding"]);
 }

@@ -4,6 +4,7 @@ mod api_keys;
 mod codes;
 mod customers;
 mod definitions;
+mod exports;
 mod imports;
 mod laws;
 mod lists;

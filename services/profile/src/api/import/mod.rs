@@ -1,29 +1,29 @@
-//! ImportCustomers: the stream's parts to rows, rows to batches, reports to messages.
+//! ImportCustomers: the stream's parts to rows (`source`), rows to batches, reports to messages.
 //!
 //! One future reads and checks while another waits for the store, so that both cores work; the
 //! channel between them holds one batch, so that memory stays flat whatever the file's size.
 
 mod columns;
-mod csv;
 mod ndjson;
-mod origin;
 mod report;
+mod sheet;
+mod source;
 
 use dossier_kernel::{Ctx, Error, Reason, Result, Violation};
 use dossier_proto::profile::v1::import_customers_request::Part;
 use dossier_proto::profile::v1::{
-    ImportCustomersRequest, ImportCustomersResponse, ImportFormat, ImportHeader, ImportRows,
+    ImportCustomersRequest, ImportCustomersResponse, ImportHeader, ImportRows,
 };
 use dossier_rpc::status;
+use dossier_tabular::Origin;
 use futures::stream::{BoxStream, StreamExt};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
 
-use self::csv::CsvRows;
-use self::ndjson::NdjsonRows;
-use self::origin::Origin;
 use self::report::Tally;
+use self::sheet::Said;
+use self::source::{Rest, Source};
 use super::draft;
 use super::mask::Mask;
 use crate::app::{BATCH_ROWS_MAX, Batch, ImportRow, Profile};
@@ -31,10 +31,6 @@ use crate::domain::{Draft, normalize};
 
 /// Messages that wait for a slow caller.
 const ANSWERS_WAITING: usize = 64;
-/// The most rows of one message.
-const MESSAGE_ROWS_MAX: usize = 1_000;
-/// The longest row of a file, in bytes.
-const ROW_BYTES_MAX: usize = 1024 * 1024;
 /// How much of a chunk is read before its rows go on: memory holds the rows of this, not of a
 /// whole chunk.
 const PIECE_BYTES: usize = 32 * 1024;
@@ -72,23 +68,53 @@ async fn import(
     };
     let dry_run = header.dry_run;
     let region = region(&header).map_err(status)?;
-    let mut source = Source::new(profile, ctx, header).await.map_err(status)?;
+    let source = Source::new(profile, ctx, header, region.clone());
+    let mut source = source.await.map_err(status)?;
     let (batches, mut waiting) = mpsc::channel::<(Batch, Vec<Origin>)>(1);
 
     let read = async move {
-        let mut rows = Vec::new();
+        let mut pending = Pending {
+            profile,
+            ctx,
+            region,
+            batches,
+            rows: Vec::new(),
+        };
+        let mut told = false;
         while let Some(part) = next(&mut parts).await? {
             for piece in pieces(&part) {
-                source.read(piece, &mut rows).map_err(status)?;
-                while rows.len() >= BATCH_ROWS_MAX {
-                    let rest = rows.split_off(BATCH_ROWS_MAX);
-                    let batch = std::mem::replace(&mut rows, rest);
-                    prepare(profile, ctx, batch, region.as_deref(), &batches).await?;
+                let read = source.read(piece, &mut pending.rows).await;
+                read.map_err(status)?;
+                if !told && let Some(columns) = source.columns() {
+                    told = true;
+                    // The writer notices when nobody listens.
+                    let _ = answers.send(Ok(report::columns(columns))).await;
+                }
+                pending.hand_on_full().await?;
+            }
+        }
+        match source.finish(&mut pending.rows).map_err(status)? {
+            Rest::Columns(columns) if !told => {
+                let _ = answers.send(Ok(report::columns(columns))).await;
+            }
+            Rest::Columns(_) | Rest::Nothing => {}
+            Rest::Sheet(mut sheet) => {
+                while let Some(said) = sheet.next().await {
+                    match said.map_err(status)? {
+                        Said::Columns(columns) => {
+                            let _ = answers.send(Ok(report::columns(columns))).await;
+                        }
+                        Said::Rows(mut rows) => {
+                            pending.rows.append(&mut rows);
+                            pending.hand_on_full().await?;
+                        }
+                    }
                 }
             }
         }
-        source.finish(&mut rows).map_err(status)?;
-        prepare(profile, ctx, rows, region.as_deref(), &batches).await
+        pending.hand_on_full().await?;
+        let last = std::mem::take(&mut pending.rows);
+        pending.hand_on(last).await
     };
     let write = async move {
         let mut tally = Tally::default();
@@ -115,25 +141,39 @@ async fn import(
     Ok(())
 }
 
-/// Checks a batch and hands it to the writer.
-async fn prepare(
-    profile: &Profile,
-    ctx: &Ctx,
+/// Rows on their way to the writer.
+struct Pending<'p> {
+    profile: &'p Profile,
+    ctx: &'p Ctx,
+    region: Option<String>,
+    batches: mpsc::Sender<(Batch, Vec<Origin>)>,
     rows: Vec<Row>,
-    region: Option<&str>,
-    batches: &mpsc::Sender<(Batch, Vec<Origin>)>,
-) -> Result<(), Status> {
-    if rows.is_empty() {
-        return Ok(());
+}
+
+impl Pending<'_> {
+    /// Hands on what fills batches.
+    async fn hand_on_full(&mut self) -> Result<(), Status> {
+        while self.rows.len() >= BATCH_ROWS_MAX {
+            let rest = self.rows.split_off(BATCH_ROWS_MAX);
+            let batch = std::mem::replace(&mut self.rows, rest);
+            self.hand_on(batch).await?;
+        }
+        Ok(())
     }
-    let (rows, origins): (Vec<ImportRow>, Vec<Origin>) = rows.into_iter().unzip();
-    let batch = profile
-        .prepare_import(ctx, rows, region)
-        .await
-        .map_err(status)?;
-    // The writer ends first only when it failed, and says why itself.
-    let _ = batches.send((batch, origins)).await;
-    Ok(())
+
+    /// Checks a batch and hands it to the writer.
+    async fn hand_on(&self, rows: Vec<Row>) -> Result<(), Status> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let (rows, origins): (Vec<ImportRow>, Vec<Origin>) = rows.into_iter().unzip();
+        let region = self.region.as_deref();
+        let batch = self.profile.prepare_import(self.ctx, rows, region).await;
+        let batch = batch.map_err(status)?;
+        // The writer ends first only when it failed, and says why itself.
+        let _ = self.batches.send((batch, origins)).await;
+        Ok(())
+    }
 }
 
 /// What is read at once.
@@ -175,82 +215,6 @@ fn region(header: &ImportHeader) -> Result<Option<String>> {
 
 /// A row with where its fields come from.
 type Row = (ImportRow, Origin);
-
-/// What the parts after the header are.
-enum Source {
-    Csv(Box<CsvRows>),
-    Ndjson(NdjsonRows),
-    Rows { count: u64 },
-}
-
-impl Source {
-    async fn new(profile: &Profile, ctx: &Ctx, header: ImportHeader) -> Result<Self> {
-        let ImportHeader {
-            format,
-            dry_run: _,
-            column_mapping,
-            default_region_code: _,
-        } = header;
-        match ImportFormat::try_from(format) {
-            Ok(ImportFormat::Csv) => {
-                // Cells are text; the definitions say what text it is.
-                let definitions = profile.attribute_definitions(ctx).await?;
-                Ok(Self::Csv(Box::new(CsvRows::new(
-                    column_mapping,
-                    definitions,
-                ))))
-            }
-            Ok(ImportFormat::Ndjson) => Ok(Self::Ndjson(NdjsonRows::new()?)),
-            Ok(ImportFormat::Rows) => Ok(Self::Rows { count: 0 }),
-            Ok(ImportFormat::Unspecified) | Err(_) => {
-                Err(invalid("header.format", "is required: CSV, NDJSON or ROWS"))
-            }
-        }
-    }
-
-    fn read(&mut self, piece: Piece<'_>, rows: &mut Vec<Row>) -> Result<()> {
-        match (self, piece) {
-            (_, Piece::Header) => Err(invalid("header", "may come once, at the beginning")),
-            (Self::Csv(csv), Piece::Bytes(bytes)) => csv.read(bytes, rows),
-            (Self::Ndjson(lines), Piece::Bytes(bytes)) => lines.read(bytes, rows),
-            (Self::Rows { count }, Piece::Rows(ImportRows { customers })) => {
-                if customers.len() > MESSAGE_ROWS_MAX {
-                    return Err(too_large("rows of one message", MESSAGE_ROWS_MAX));
-                }
-                for customer in customers {
-                    *count += 1;
-                    rows.push((row(*count, message(customer.clone())), Origin::default()));
-                }
-                Ok(())
-            }
-            (Self::Rows { .. }, Piece::Bytes(_)) => Err(invalid(
-                "chunk",
-                "belongs to CSV and NDJSON; the header says ROWS",
-            )),
-            (Self::Csv(_) | Self::Ndjson(_), Piece::Rows(_)) => Err(invalid(
-                "rows",
-                "belong to ROWS; the header says another format",
-            )),
-        }
-    }
-
-    /// The stream has ended: so has a last row without a line break.
-    fn finish(&mut self, rows: &mut Vec<Row>) -> Result<()> {
-        match self {
-            Self::Csv(csv) => csv.finish(rows),
-            Self::Ndjson(lines) => lines.finish(rows),
-            Self::Rows { .. } => Ok(()),
-        }
-    }
-}
-
-fn row(number: u64, draft: Draft) -> ImportRow {
-    ImportRow {
-        number,
-        draft,
-        kind_default: None,
-    }
-}
 
 /// A customer that is to be found by its identifiers.
 fn message(customer: dossier_proto::profile::v1::Customer) -> Draft {

@@ -1,82 +1,63 @@
 //! NDJSON: one Customer in protobuf JSON a line.
 
-use dossier_kernel::{Error, Result};
+use dossier_kernel::Result;
 use dossier_proto::profile::v1::Customer;
-use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor};
+use dossier_tabular::{Encoding, LineReader, Origin};
+use prost_reflect::{DynamicMessage, MessageDescriptor};
 
-use super::origin::Origin;
-use super::{ROW_BYTES_MAX, Row, message, row, too_large};
+use super::Row;
+use super::source::{row, said};
+use crate::api::protobuf_json;
 use crate::domain::Draft;
 
 /// Lines as they come, whole or in pieces.
 pub struct NdjsonRows {
-    descriptor: MessageDescriptor,
-    /// The beginning of a line whose end has not come yet.
-    begun: Vec<u8>,
-    count: u64,
+    lines: LineReader,
+    parser: Parser,
 }
 
 impl NdjsonRows {
-    pub fn new() -> Result<Self> {
-        let pool = DescriptorPool::decode(dossier_proto::DESCRIPTORS).map_err(Error::internal)?;
-        let descriptor = pool
-            .get_message_by_name("dossier.profile.v1.Customer")
-            .ok_or_else(|| Error::internal("the contract has no Customer"))?;
+    pub fn new(encoding: Option<Encoding>) -> Result<Self> {
         Ok(Self {
-            descriptor,
-            begun: Vec::new(),
-            count: 0,
+            lines: LineReader::new(encoding),
+            parser: Parser::new()?,
         })
     }
 
     pub fn read(&mut self, chunk: &[u8], rows: &mut Vec<Row>) -> Result<()> {
-        let mut lines = chunk.split(|byte| *byte == b'\n');
-        let Some(mut line) = lines.next() else {
-            return Ok(());
-        };
-        for next in lines {
-            match self.begun.is_empty() {
-                true => self.line(line, rows),
-                false => {
-                    self.begun.extend_from_slice(line);
-                    let whole = std::mem::take(&mut self.begun);
-                    self.line(&whole, rows);
-                }
-            }
-            line = next;
-        }
-        self.begun.extend_from_slice(line);
-        match self.begun.len() > ROW_BYTES_MAX {
-            true => Err(too_large("bytes of one line", ROW_BYTES_MAX)),
-            false => Ok(()),
-        }
+        let parser = &self.parser;
+        let mut take = |number, line: &[u8]| rows.push(parser.row(number, line));
+        self.lines.read(chunk, &mut take)
     }
 
     pub fn finish(&mut self, rows: &mut Vec<Row>) -> Result<()> {
-        let last = std::mem::take(&mut self.begun);
-        self.line(&last, rows);
-        Ok(())
+        let parser = &self.parser;
+        let mut take = |number, line: &[u8]| rows.push(parser.row(number, line));
+        self.lines.finish(&mut take)
+    }
+}
+
+struct Parser {
+    descriptor: MessageDescriptor,
+}
+
+impl Parser {
+    fn new() -> Result<Self> {
+        let descriptor = protobuf_json::customer()?;
+        Ok(Self { descriptor })
     }
 
-    /// Blank lines are no rows.
-    fn line(&mut self, line: &[u8], rows: &mut Vec<Row>) {
-        let line = line.trim_ascii();
-        let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
-        if line.is_empty() {
-            return;
-        }
-        self.count += 1;
-        let draft = match self.parse(line) {
-            Ok(customer) => message(customer),
+    fn row(&self, number: u64, line: &[u8]) -> Row {
+        match self.parse(line) {
+            Ok(customer) => said(number, customer),
             Err(column) => {
                 let mut draft = Draft::default();
                 // The parser's own words can quote the line.
                 let words = format!("is no Customer in protobuf JSON, from character {column} on");
                 draft.problems.add("", words);
-                draft
+                (row(number, draft), Origin::default())
             }
-        };
-        rows.push((row(self.count, draft), Origin::default()));
+        }
     }
 
     /// The error is where the line stops making sense, counted from 1.
@@ -97,7 +78,7 @@ mod tests {
     use super::*;
 
     fn read(chunks: &[&str]) -> Vec<Row> {
-        let mut lines = NdjsonRows::new().expect("the contract");
+        let mut lines = NdjsonRows::new(None).expect("the contract");
         let mut rows = Vec::new();
         for chunk in chunks {
             lines
@@ -139,13 +120,6 @@ mod tests {
         assert!(!format!("{:?}", rows[0].0.draft.problems).contains("secret"));
     }
 
-    #[test]
-    fn a_line_without_end_is_refused() {
-        let mut lines = NdjsonRows::new().expect("the contract");
-        let chunk = vec![b'a'; ROW_BYTES_MAX + 1];
-        assert!(lines.read(&chunk, &mut Vec::new()).is_err());
-    }
-
     /// Lines that are nearly customers, and bytes that are nothing.
     fn file() -> impl Strategy<Value = Vec<u8>> {
         let pieces: [&[u8]; 10] = [
@@ -168,7 +142,7 @@ mod tests {
     }
 
     fn described(chunks: &[&[u8]]) -> Vec<String> {
-        let mut lines = NdjsonRows::new().expect("the contract");
+        let mut lines = NdjsonRows::new(None).expect("the contract");
         let mut rows = Vec::new();
         for chunk in chunks {
             lines.read(chunk, &mut rows).expect("short lines");

@@ -4,10 +4,10 @@ use dossier_kernel::Reason;
 use dossier_proto::common::v1::ErrorReason;
 use dossier_proto::profile::v1::import_customers_response::Part;
 use dossier_proto::profile::v1::{
-    ImportCustomersResponse, ImportProgress, ImportRowError, ImportSummary,
+    ImportColumns, ImportCustomersResponse, ImportProgress, ImportRowError, ImportSummary,
 };
+use dossier_tabular::Origin;
 
-use super::origin::Origin;
 use crate::app::{BatchReport, RowError};
 
 /// Counts what became of the rows so far.
@@ -57,6 +57,10 @@ impl Tally {
     pub fn summary(self) -> ImportCustomersResponse {
         answer(Part::Summary(self.summary))
     }
+}
+
+pub fn columns(columns: ImportColumns) -> ImportCustomersResponse {
+    answer(Part::Columns(columns))
 }
 
 fn row_error(error: RowError, first: i64, origins: &[Origin]) -> ImportCustomersResponse {

@@ -1,5 +1,5 @@
-//! Rows and bytes a second of every format, each way: `cargo run --release -p dossier-tabular
-//! --example throughput`.
+//! Rows and bytes a second of every format, each way: `cargo bench -p dossier-tabular --bench
+//! throughput`.
 
 use std::io::Cursor;
 use std::time::Instant;
