@@ -69,6 +69,7 @@ async fn run_on_sqlite(soak: &mut Soak, failpoints: Option<&str>) -> anyhow::Res
     };
     let mut customers = suite.clients()?.customers;
     let customer = customers.create_customer(request).await?.into_inner().name;
+    book.expect_customers(std::slice::from_ref(&customer));
     for cycle in 0..soak.cycles {
         full(&suite, &shim, &mut book, dice, &customer)
             .await

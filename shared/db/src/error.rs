@@ -118,8 +118,8 @@ impl Fault {
                 }
             }
             sqlx::Error::PoolTimedOut => Self::plain(Meaning::Busy, "no free connection"),
-            sqlx::Error::Io(e) => Self::plain(Meaning::Away, &format!("io {:?}", e.kind())),
-            // Words about certificates: nothing of a row is in them.
+            // Of the system or of TLS, such as of a certificate: nothing of a row is in them.
+            sqlx::Error::Io(e) => Self::plain(Meaning::Away, &format!("io: {e}")),
             sqlx::Error::Tls(e) => Self::plain(Meaning::Away, &format!("tls: {e}")),
             sqlx::Error::Protocol(_) => Self::plain(Meaning::Away, "protocol"),
             sqlx::Error::PoolClosed => Self::plain(Meaning::Away, "pool closed"),

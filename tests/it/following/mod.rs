@@ -41,7 +41,7 @@ harness!("follow", run, KILLS);
 async fn an_event_that_is_applied_twice_is_noticed() -> anyhow::Result<()> {
     let mut soak = Soak::begin("follow", Backend::SqliteMemory, KILLS)?;
     let mut suite = Suite::prepare(PLAN, None)?;
-    let bug = "consumer::forget_cursor=10%return;segmentation::count_again=return".to_owned();
+    let bug = "consumer::forget_cursor=50%return;segmentation::count_again=return".to_owned();
     suite.set_environment(vec![("FAILPOINTS".to_owned(), bug)]);
     suite.start_again().await?;
     let noticed = follow(&mut suite, &mut soak).await.err();

@@ -10,8 +10,10 @@ use dossier_proto::profile::v1 as wire;
 use sea_orm::{ConnectionTrait, Statement};
 use tonic::Code;
 use wire::attribute_value::Kind;
+use wire::import_customers_request::Part;
 use wire::watch_customers_response::Item;
 
+use super::imports::{header, import};
 use super::*;
 
 const SERVICE: &str = "dossier.profile.v1.CustomerService";
@@ -374,6 +376,49 @@ async fn nobody_makes_or_leaves_a_row_that_policies_refuse_them() {
         };
         assert_eq!(refused(agent.upsert_customer(request).await), denied);
         assert!(get(&mut agent, &mine.name).await.expect("read") == mine);
+    }
+}
+
+#[tokio::test]
+async fn a_row_that_policies_refuse_is_not_imported_and_the_others_are() {
+    for house in House::each().await {
+        let house = house.under(OWNERS).await;
+        let mut admin = house.customers();
+        let other = create(&mut admin, owned("other", "person:bob")).await;
+        let mut agent = house.customers_as(amy(Role::Agent));
+        let rows = || {
+            let renamed = wire::Customer {
+                display_name: "renamed".to_owned(),
+                ..owned("other", "person:amy")
+            };
+            let customers = vec![
+                owned("first", "person:amy"),
+                owned("made for bob", "person:bob"),
+                renamed,
+                owned("last", "person:amy"),
+            ];
+            Part::Rows(wire::ImportRows { customers })
+        };
+        let rehearsal = wire::ImportHeader {
+            dry_run: true,
+            ..header(wire::ImportFormat::Rows, &[])
+        };
+        let refused = vec![
+            (2, String::new(), "PERMISSION_DENIED"),
+            (3, String::new(), "NOT_FOUND"),
+        ];
+        for header in [rehearsal, header(wire::ImportFormat::Rows, &[])] {
+            let done = import(&mut agent, vec![Part::Header(header), rows()]).await;
+            let done = done.expect("runs");
+            assert_eq!((&done.errors, done.counts), (&refused, [4, 2, 0, 0, 2]));
+        }
+        let list = admin
+            .list_customers(wire::ListCustomersRequest::default())
+            .await;
+        let kept = list.expect("a page").into_inner().customers;
+        let names: Vec<_> = kept.iter().map(|one| one.display_name.as_str()).collect();
+        assert_eq!(names, ["other", "first", "last"]);
+        assert!(kept[0] == other, "bob's is as it was");
     }
 }
 

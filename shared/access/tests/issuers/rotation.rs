@@ -1,13 +1,16 @@
 //! How keys come and go.
 
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use dossier_access::{IssuerAlgorithm, Verifier};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use rustls::pki_types::PrivatePkcs8KeyDer;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 
 use crate::house::{NOW, document, jwk, payload, settings, token, verifier};
 
@@ -16,15 +19,47 @@ const ALGORITHM: IssuerAlgorithm = IssuerAlgorithm::Es256;
 /// Answers with its document, or with 500 while there is none, and counts.
 struct Publisher {
     addr: SocketAddr,
+    tls: Option<Tls>,
     document: Arc<Mutex<Option<String>>>,
     asked: Arc<AtomicU32>,
 }
 
+/// A certificate that is its own authority.
+#[derive(Clone)]
+struct Tls {
+    acceptor: TlsAcceptor,
+    pem: String,
+}
+
+impl Tls {
+    fn new() -> Self {
+        let issued = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]);
+        let rcgen::CertifiedKey { cert, signing_key } = issued.expect("issues");
+        let key = PrivatePkcs8KeyDer::from(signing_key.serialize_der()).into();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_no_client_auth()
+            .with_single_cert(vec![cert.der().clone()], key)
+            .expect("a certificate and its key");
+        Self {
+            acceptor: TlsAcceptor::from(Arc::new(config)),
+            pem: cert.pem(),
+        }
+    }
+}
+
 impl Publisher {
     async fn start(kids: &[&str]) -> Self {
+        Self::start_over(kids, None).await
+    }
+
+    async fn start_over(kids: &[&str], tls: Option<Tls>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let publisher = Self {
             addr: listener.local_addr().expect("bound"),
+            tls: tls.clone(),
             document: Arc::default(),
             asked: Arc::default(),
         };
@@ -34,7 +69,14 @@ impl Publisher {
             Arc::clone(&publisher.asked),
         );
         tokio::spawn(async move {
-            while let Ok((mut stream, _)) = listener.accept().await {
+            while let Ok((stream, _)) = listener.accept().await {
+                let mut stream: Box<dyn Stream> = match &tls {
+                    None => Box::new(stream),
+                    Some(tls) => match tls.acceptor.accept(stream).await {
+                        Ok(stream) => Box::new(stream),
+                        Err(_) => continue,
+                    },
+                };
                 let mut request = [0; 4_096];
                 let _ = stream.read(&mut request).await;
                 asked.fetch_add(1, Ordering::Relaxed);
@@ -48,6 +90,7 @@ impl Publisher {
                         .to_owned(),
                 };
                 let _ = stream.write_all(answer.as_bytes()).await;
+                let _ = stream.shutdown().await;
             }
         });
         publisher
@@ -66,9 +109,26 @@ impl Publisher {
     }
 
     async fn verifier(&self) -> Verifier {
-        verifier(settings(ALGORITHM, &format!("http://{}/keys", self.addr))).await
+        let pem = self.tls.as_ref().map(|tls| tls.pem.as_str());
+        self.verifier_believing(pem).await
+    }
+
+    /// Who takes this certificate for an authority.
+    async fn verifier_believing(&self, pem: Option<&str>) -> Verifier {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        let mut settings = settings(ALGORITHM, &format!("{scheme}://{}/keys", self.addr));
+        let mut file = tempfile::NamedTempFile::new().expect("a file");
+        if let Some(pem) = pem {
+            file.write_all(pem.as_bytes()).expect("writes");
+            settings.jwks_ca_file = Some(file.path().to_owned());
+        }
+        verifier(settings).await
     }
 }
+
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
 /// Lets time pass without waiting for it, and then run on, so that sockets may take theirs.
 async fn pass(time: Duration) {
@@ -103,6 +163,25 @@ async fn a_new_key_is_fetched_when_a_token_names_it_and_not_more_often_than_agre
     }
     assert!(believes(&verifier, "new").await && believes(&verifier, "old").await);
     assert_eq!(publisher.asked(), 2, "one question for all");
+}
+
+#[tokio::test]
+async fn over_tls_keys_rotate_and_an_unknown_authority_tells_none() {
+    let publisher = Publisher::start_over(&["old"], Some(Tls::new())).await;
+    let stranger = publisher.verifier_believing(Some(&Tls::new().pem)).await;
+    assert!(!believes(&stranger, "old").await);
+    assert_eq!(
+        publisher.asked(),
+        0,
+        "nothing is asked of whom nobody knows"
+    );
+    let verifier = publisher.verifier().await;
+    assert!(believes(&verifier, "old").await);
+    publisher.publish(Some(&["new"]));
+    pass(Duration::from_secs(31)).await;
+    assert!(believes(&verifier, "new").await && !believes(&verifier, "old").await);
+    assert!(!believes(&stranger, "new").await);
+    assert_eq!(publisher.asked(), 2);
 }
 
 #[tokio::test]

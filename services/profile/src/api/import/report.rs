@@ -94,6 +94,7 @@ const fn reason_of(reason: Reason) -> ErrorReason {
         Reason::AlreadyExists => ErrorReason::AlreadyExists,
         Reason::LimitExceeded => ErrorReason::LimitExceeded,
         Reason::NotFound => ErrorReason::NotFound,
+        Reason::PermissionDenied => ErrorReason::PermissionDenied,
         _ => ErrorReason::Internal,
     }
 }
