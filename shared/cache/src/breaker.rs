@@ -1,8 +1,6 @@
 //! When to stop asking something that does not answer.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
 
 /// Failures in a row after which the breaker opens.
 const FAILURES_MAX: u32 = 5;
@@ -11,8 +9,6 @@ const FAILURES_MAX: u32 = 5;
 pub(crate) struct Breaker {
     open: AtomicBool,
     failures: AtomicU32,
-    /// Not to be closed before, where that was asked for.
-    closed_not_before: Mutex<Option<Instant>>,
 }
 
 impl Breaker {
@@ -20,7 +16,6 @@ impl Breaker {
         Self {
             open: AtomicBool::new(false),
             failures: AtomicU32::new(0),
-            closed_not_before: Mutex::new(None),
         }
     }
 
@@ -45,24 +40,9 @@ impl Breaker {
         !self.open.swap(true, Ordering::AcqRel)
     }
 
-    /// Keeps it from closing for a while.
-    pub fn open_for(&self, time: Duration) {
-        *self.not_before() = Some(Instant::now() + time);
-    }
-
-    pub fn may_close(&self) -> bool {
-        self.not_before().is_none_or(|at| at <= Instant::now())
-    }
-
     pub fn close(&self) {
         self.failures.store(0, Ordering::Relaxed);
         self.open.store(false, Ordering::Release);
-    }
-
-    fn not_before(&self) -> MutexGuard<'_, Option<Instant>> {
-        self.closed_not_before
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -90,13 +70,5 @@ mod tests {
         breaker.close();
         assert!(!breaker.is_open());
         assert!(!breaker.failed(), "the count began again");
-    }
-
-    #[test]
-    fn it_can_be_kept_open() {
-        let breaker = Breaker::new();
-        assert!(breaker.may_close());
-        breaker.open_for(Duration::from_secs(60));
-        assert!(!breaker.may_close());
     }
 }

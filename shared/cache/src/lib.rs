@@ -5,6 +5,7 @@ mod entry;
 mod flight;
 mod key;
 mod memory;
+mod missed;
 mod remote;
 
 use std::sync::Arc;
@@ -37,7 +38,15 @@ enum Backend {
 
 /// What a reader saw instead of a value: without it nothing can be put.
 #[derive(Clone, Debug)]
-pub struct Miss(Option<Run>);
+pub struct Miss(Saw);
+
+#[derive(Clone, Debug)]
+enum Saw {
+    /// How many marks this process had forgotten.
+    Memory(u64),
+    /// The run; `None` where Redis was away.
+    Redis(Option<Run>),
+}
 
 /// What was loaded to answer a miss, to be kept and given out.
 #[derive(Clone, Debug)]
@@ -72,8 +81,11 @@ impl Cache {
     /// The value, where there is one that is not known to be stale.
     pub async fn get(&self, key: &Key) -> Result<Bytes, Miss> {
         match &self.0.backend {
-            Backend::Memory(memory) => memory.get(key).ok_or(Miss(None)),
-            Backend::Redis(remote) => remote.get(key).await.map_err(Miss),
+            Backend::Memory(memory) => memory.get(key).map_err(|lost| Miss(Saw::Memory(lost))),
+            Backend::Redis(remote) => {
+                let found = remote.get(key).await;
+                found.map_err(|run| Miss(Saw::Redis(run)))
+            }
         }
     }
 
@@ -82,11 +94,11 @@ impl Cache {
     /// writer says [`Cache::supersede`].
     pub async fn put(&self, key: &Key, miss: Miss, version: i64, value: Bytes, ttl: Duration) {
         let entry = Entry::value(version, value, ttl);
-        match (&self.0.backend, miss) {
-            (Backend::Memory(memory), Miss(_)) => memory.set(key, entry),
-            (Backend::Redis(remote), Miss(Some(run))) => remote.put(key, entry, run).await,
-            // Redis was away when the reader looked.
-            (Backend::Redis(_), Miss(None)) => {}
+        match (&self.0.backend, miss.0) {
+            (Backend::Memory(memory), Saw::Memory(lost)) => memory.put(key, entry, lost),
+            (Backend::Redis(remote), Saw::Redis(Some(run))) => remote.put(key, entry, run).await,
+            // Redis was away when the reader looked, or it looked elsewhere.
+            (_, Saw::Memory(_) | Saw::Redis(_)) => {}
         }
     }
 

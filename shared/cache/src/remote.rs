@@ -1,7 +1,5 @@
 //! The cache that several processes share: Redis, kept at arm's length.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -13,7 +11,8 @@ use redis::{Client, IntoConnectionInfo, RedisError, Script};
 
 use crate::Key;
 use crate::breaker::Breaker;
-use crate::entry::{Entry, MAX_TTL};
+use crate::entry::Entry;
+use crate::missed::{Due, Missed};
 
 /// Nobody waits longer than this for Redis.
 pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_millis(20);
@@ -21,8 +20,6 @@ pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_millis(20);
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(250);
 /// How often a Redis that was given up is tried again.
 const PROBE_INTERVAL: Duration = Duration::from_millis(500);
-/// Announcements that are remembered while Redis is away.
-const UNDELIVERED_MAX: usize = 10_000;
 
 /// An entry on the wire is its version in 20 digits, then `-` for a mark, or `+`, the run and the
 /// value. Digits compare as text, and Redis compares text of digits alike in every locale.
@@ -31,8 +28,8 @@ const RUN_DIGITS: usize = 16;
 
 /// Names the run: as long as it lasts, every announcement has reached Redis or waits in a process
 /// that lives. It ends when Redis loses its marks (flushed, or empty after a start: the key is gone
-/// with them), and when a process starts, since the one before may have been killed between a commit
-/// and its announcement. A value counts only in its run, and is put only in the run of its miss.
+/// with them), when a process starts, since the one before may have been killed between a commit and
+/// its announcement, and when more was missed than is remembered. A value counts only in its run, and is put only in the run of its miss.
 const RUN: &str = "dossier:run";
 
 const SET_UNLESS_NEWER: &str = r"
@@ -60,11 +57,7 @@ struct Inner {
     set_unless_newer: Script,
     begin_run: Script,
     breaker: Breaker,
-    /// Whether the run of this process has begun.
-    begun: AtomicBool,
-    /// Marks that Redis has not taken: by key, the newest version. While there are any the breaker
-    /// stays open, so that this process reads nothing it knows to be stale.
-    undelivered: Mutex<HashMap<Key, i64>>,
+    missed: Missed,
     /// Why Redis could not be used, as it was last said.
     told: Mutex<String>,
 }
@@ -98,8 +91,7 @@ impl Remote {
             set_unless_newer: Script::new(SET_UNLESS_NEWER),
             begin_run: Script::new(BEGIN_RUN),
             breaker: Breaker::new(),
-            begun: AtomicBool::new(false),
-            undelivered: Mutex::default(),
+            missed: Missed::at_the_start(),
             told: Mutex::default(),
         });
         inner.breaker.open();
@@ -144,23 +136,15 @@ impl Remote {
         {
             return;
         }
-        let mut undelivered = self.0.undelivered();
-        if undelivered.len() < UNDELIVERED_MAX || undelivered.contains_key(key) {
-            let newest = undelivered.entry(key.clone()).or_insert(version);
-            *newest = version.max(*newest);
-            self.0.trip_until_delivered();
-        } else {
-            // More than fit: stay away until every value that could be stale has expired.
-            self.0.breaker.open_for(MAX_TTL);
-            self.0.trip_until_delivered();
-        }
+        let open = || self.0.trip_until_told();
+        self.0.missed.note(key, version, open);
     }
 }
 
 #[cfg(test)]
 impl Remote {
     pub fn forget_own_run(&self) {
-        self.0.begun.store(false, Ordering::Release);
+        self.0.missed.start_again();
     }
 
     pub async fn heal(&self) -> bool {
@@ -199,17 +183,12 @@ impl Inner {
         begin.invoke_async(&mut connection).await
     }
 
-    /// Ends the run that was, once in the life of this process.
-    async fn begin_own_run(&self) -> Result<(), RedisError> {
-        if self.begun.load(Ordering::Acquire) {
-            return Ok(());
-        }
+    /// Ends the run that was.
+    async fn end_run(&self) -> Result<(), RedisError> {
         let mut connection = self.connection.clone();
         let mut set = redis::cmd("SET");
         set.arg(RUN).arg(new_run());
-        set.query_async::<()>(&mut connection).await?;
-        self.begun.store(true, Ordering::Release);
-        Ok(())
+        set.query_async(&mut connection).await
     }
 
     async fn set(&self, key: &Key, entry: Entry, run: &[u8]) -> Result<bool, RedisError> {
@@ -236,7 +215,7 @@ impl Inner {
             .await
     }
 
-    fn trip_until_delivered(self: &Arc<Self>) {
+    fn trip_until_told(self: &Arc<Self>) {
         if self.breaker.open() {
             self.give_up();
         }
@@ -248,35 +227,39 @@ impl Inner {
         tokio::spawn(probe(Arc::downgrade(self)));
     }
 
-    /// Delivers what Redis has missed and closes the breaker; `false` when Redis is still away.
+    /// Tells Redis what it has missed and closes the breaker; `false` when Redis is still away.
     async fn heal(&self) -> bool {
         let mut connection = self.connection.clone();
-        let ping = async {
-            redis::cmd("PING")
-                .query_async::<()>(&mut connection)
-                .await?;
-            self.begin_own_run().await
-        };
-        match tokio::time::timeout(CONNECT_TIMEOUT, ping).await {
-            Ok(Ok(())) => {}
+        let ping = redis::cmd("PING");
+        if !self.tried(ping.query_async(&mut connection)).await {
+            return false;
+        }
+        while let Some(due) = self.missed.next(|| self.breaker.close()) {
+            let told = async {
+                match &due {
+                    Due::End(_) => self.end_run().await,
+                    Due::Mark(key, version) => {
+                        let mark = Entry::mark(*version);
+                        self.set(key, mark, ALWAYS).await.map(drop)
+                    }
+                }
+            };
+            if !self.tried(told).await {
+                return false;
+            }
+            self.missed.told(&due);
+        }
+        true
+    }
+
+    async fn tried(&self, command: impl Future<Output = Result<(), RedisError>>) -> bool {
+        match tokio::time::timeout(CONNECT_TIMEOUT, command).await {
+            Ok(Ok(())) => true,
             Ok(Err(error)) => {
                 self.tell(&error);
-                return false;
+                false
             }
-            Err(_) => return false,
-        }
-        loop {
-            let Some((key, version)) = self.next_undelivered() else {
-                return true;
-            };
-            let set = self.set(&key, Entry::mark(version), ALWAYS);
-            if !matches!(
-                tokio::time::timeout(self.answer_timeout, set).await,
-                Ok(Ok(_))
-            ) {
-                return false;
-            }
-            self.delivered(&key, version);
+            Err(_) => false,
         }
     }
 
@@ -288,33 +271,6 @@ impl Inner {
             tracing::warn!(error = %words, "redis cannot be used");
             *told = words;
         }
-    }
-
-    /// The next announcement to repeat. When there is none the breaker is closed under the same
-    /// lock, so that one that fails meanwhile opens it again.
-    fn next_undelivered(&self) -> Option<(Key, i64)> {
-        let undelivered = self.undelivered();
-        let next = undelivered
-            .iter()
-            .next()
-            .map(|(key, version)| (key.clone(), *version));
-        if next.is_none() {
-            self.breaker.close();
-        }
-        next
-    }
-
-    fn delivered(&self, key: &Key, version: i64) {
-        let mut undelivered = self.undelivered();
-        if undelivered.get(key) == Some(&version) {
-            undelivered.remove(key);
-        }
-    }
-
-    fn undelivered(&self) -> std::sync::MutexGuard<'_, HashMap<Key, i64>> {
-        self.undelivered
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -330,7 +286,7 @@ async fn probe(inner: Weak<Inner>) {
         let Some(inner) = inner.upgrade() else {
             return;
         };
-        if inner.breaker.may_close() && inner.heal().await {
+        if inner.heal().await {
             tracing::info!("redis answers again");
             return;
         }

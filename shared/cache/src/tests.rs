@@ -271,10 +271,10 @@ async fn cuttable(target: String, mended: tokio::sync::watch::Receiver<bool>) ->
     port
 }
 
-#[tokio::test]
-async fn what_redis_missed_is_announced_before_it_is_read_again() {
+/// Two processes at one Redis, and the way of the first to it; `None` where there is no Redis.
+async fn apart() -> Option<(Cache, Cache, tokio::sync::watch::Sender<bool>)> {
     if std::env::var("DOSSIER_TEST_BACKENDS").as_deref() == Ok("sqlite") {
-        return;
+        return None;
     }
     let url = std::env::var("DOSSIER_TEST_REDIS_URL").expect("as in `backends`");
     let address = url
@@ -284,8 +284,18 @@ async fn what_redis_missed_is_announced_before_it_is_read_again() {
         .expect("a host");
     let (mend, mended) = tokio::sync::watch::channel(true);
     let port = cuttable(address.to_owned(), mended).await;
-    let near = patient(&format!("redis://127.0.0.1:{port}")).await;
-    let other = patient(&url).await;
+    // Where nobody else begins a run, which would forget what this test puts.
+    let database = own_database();
+    let near = patient(&format!("redis://127.0.0.1:{port}/{database}")).await;
+    let other = patient(&format!("redis://{address}/{database}")).await;
+    Some((near, other, mend))
+}
+
+#[tokio::test]
+async fn what_redis_missed_is_announced_before_it_is_read_again() {
+    let Some((near, other, mend)) = apart().await else {
+        return;
+    };
     let key = fresh_key();
     put(&other, &key, 1, b"old", TTL).await;
     assert_eq!(text(found(&near, &key).await).as_deref(), Some("old"));
@@ -312,13 +322,41 @@ async fn what_redis_missed_is_announced_before_it_is_read_again() {
 }
 
 #[tokio::test]
+async fn more_than_can_be_remembered_ends_what_redis_holds_for_everybody() {
+    let Some((near, other, mend)) = apart().await else {
+        return;
+    };
+    let key = fresh_key();
+    put(&other, &key, 1, b"old", TTL).await;
+    mend.send_replace(false);
+    // The first ones may still arrive.
+    for _ in 0..11_000 {
+        near.supersede(&fresh_key(), 2).await;
+    }
+    near.supersede(&key, 2).await;
+    mend.send_replace(true);
+    let ended = async {
+        while found(&other, &key).await.is_some() {
+            tokio::task::yield_now().await;
+        }
+        while found(&near, &key).await.is_none() {
+            put(&near, &key, 2, b"new", TTL).await;
+            tokio::task::yield_now().await;
+        }
+    };
+    let ended = tokio::time::timeout(Duration::from_secs(20), ended).await;
+    ended.expect("the old value counts no more, and the cache is used again");
+    assert_eq!(text(found(&other, &key).await).as_deref(), Some("new"));
+}
+
+#[tokio::test]
 async fn a_reader_from_before_a_flush_puts_nothing_after_it() {
     if std::env::var("DOSSIER_TEST_BACKENDS").as_deref() == Ok("sqlite") {
         return;
     }
     let url = std::env::var("DOSSIER_TEST_REDIS_URL").expect("as in `backends`");
-    // A database of Redis that no other test uses, to be flushed.
-    let url = format!("{}/15", url.trim_end_matches('/'));
+    // A database of Redis that no other test uses (see `own_database`), to be flushed.
+    let url = format!("{}/61", url.trim_end_matches('/'));
     let cache = patient(&url).await;
     let key = fresh_key();
     let late = cache.get(&key).await.expect_err("nothing yet");
