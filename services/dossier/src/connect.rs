@@ -56,10 +56,15 @@ impl Connect {
             .endpoint()?
             .connect()
             .await
-            .map_err(|_| Failure::Unreachable {
-                address: self.address.clone(),
-            })?;
+            .map_err(|error| self.unreachable(root(&error)))?;
         Ok(InterceptedService::new(channel, bearer))
+    }
+
+    pub fn unreachable(&self, cause: impl Into<String>) -> Failure {
+        Failure::Unreachable {
+            address: self.address.clone(),
+            cause: cause.into(),
+        }
     }
 
     pub fn endpoint(&self) -> Result<Endpoint> {
@@ -91,6 +96,12 @@ impl Connect {
             .tls_config(tls)
             .map_err(|error| Failure::usage(format!("--ca-file cannot be used: {error}.")))
     }
+}
+
+/// What is at the bottom of it: a refused connection, or a certificate that nobody vouches for.
+fn root(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.last().map(ToString::to_string).unwrap_or_default()
 }
 
 /// Puts the token on every call.

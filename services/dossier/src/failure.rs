@@ -15,8 +15,8 @@ pub(crate) enum Failure {
     Refused(Error),
     /// A part of the suite in this process says no; its causes are the operator's to know.
     Local(Error),
-    /// Nobody answers there.
-    Unreachable { address: String },
+    /// Nobody answers there, or not in a way that can be trusted; the cause is the system's words.
+    Unreachable { address: String, cause: String },
     /// Somebody answers and does not serve.
     NotServing { what: String },
     /// An import went through and left rows out.
@@ -92,10 +92,10 @@ impl std::fmt::Display for Failure {
         match self {
             Self::Usage(error) | Self::Refused(error) => error.fmt(f),
             Self::Local(error) => f.write_str(&dossier_runtime::explain(error)),
-            Self::Unreachable { address } => write!(
+            Self::Unreachable { address, cause } => write!(
                 f,
                 "No suite answers at {address}. Start one with `dossier serve`, or say where it is \
-                 with --address."
+                 with --address.\n  caused by: {cause}"
             ),
             Self::NotServing { what } => write!(f, "{what} is not serving."),
             Self::RowsLeftOut {

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
-use dossier_kernel::Reason;
+use dossier_rpc::reason_name;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use serde_json::json;
@@ -26,7 +26,7 @@ impl Output {
             serde_json::to_string_pretty(value)
                 .map_err(|error| Failure::io("the answer", io::Error::other(error)))?
         } else {
-            text()
+            printable(&text())
         };
         let mut out = io::stdout().lock();
         match writeln!(out, "{}", words.trim_end()).and_then(|()| out.flush()) {
@@ -39,7 +39,7 @@ impl Output {
     /// Says something beside the data.
     pub fn say(self, words: &str) {
         // Nobody is left to tell when even this cannot be written.
-        let _ = writeln!(io::stderr().lock(), "{words}");
+        let _ = writeln!(io::stderr().lock(), "{}", printable(words));
     }
 
     pub fn failure(self, failure: &Failure) {
@@ -86,33 +86,26 @@ impl Output {
     }
 }
 
-/// The name that the contract has for it: `ETAG_MISMATCH`.
-fn reason_name(reason: Reason) -> String {
-    let mut name = String::new();
-    for letter in format!("{reason:?}").chars() {
-        if letter.is_uppercase() && !name.is_empty() {
-            name.push('_');
-        }
-        name.extend(letter.to_uppercase());
-    }
-    name
+/// The text without what a terminal obeys: names and pages were written by strangers.
+fn printable(text: &str) -> String {
+    let shown = |c: char| match c {
+        '\n' | '\t' => c,
+        c if c.is_control() => char::REPLACEMENT_CHARACTER,
+        c => c,
+    };
+    text.chars().map(shown).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use dossier_proto::common::v1::ErrorReason;
-
     use super::*;
 
     #[test]
-    fn reasons_have_the_names_of_the_contract() {
-        for reason in [
-            Reason::EtagMismatch,
-            Reason::NotFound,
-            Reason::RequestIdReused,
-        ] {
-            let name = format!("ERROR_REASON_{}", reason_name(reason));
-            assert!(ErrorReason::from_str_name(&name).is_some(), "{name}");
-        }
+    fn nobody_who_is_listed_commands_the_terminal() {
+        let listed = "客户\tAda\n\u{1b}]0;owned\u{7}\u{9b}2J";
+        assert_eq!(
+            printable(listed),
+            "客户\tAda\n\u{fffd}]0;owned\u{fffd}\u{fffd}2J"
+        );
     }
 }

@@ -14,6 +14,8 @@ use crate::failure::{Failure, Result};
 use crate::output::Output;
 
 const RETRY_EVERY: Duration = Duration::from_millis(50);
+/// A process that is frozen accepts connections and says nothing.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
 #[derive(Args)]
 #[command(after_help = "Examples:\n  \
@@ -31,12 +33,13 @@ pub(crate) struct Health {
     )]
     service: String,
 
-    /// Keep asking for so many seconds
+    /// Keep asking for so many seconds, at most a day
     #[arg(
         long,
         value_name = "SECONDS",
         default_value_t = 0,
-        hide_default_value = true
+        hide_default_value = true,
+        value_parser = clap::value_parser!(u64).range(..=86_400)
     )]
     wait: u64,
 
@@ -48,7 +51,9 @@ impl Health {
     pub async fn run(self, output: &Output) -> Result<()> {
         let until = Instant::now() + Duration::from_secs(self.wait);
         loop {
-            match self.ask().await {
+            let asked = tokio::time::timeout(ANSWER_TIMEOUT, self.ask()).await;
+            let silent = |_| Err(self.connect.unreachable("it did not answer in time"));
+            match asked.unwrap_or_else(silent) {
                 Ok(()) => break,
                 Err(failure @ Failure::Usage(_)) => return Err(failure),
                 Err(failure) if Instant::now() >= until => return Err(failure),
@@ -77,5 +82,38 @@ impl Health {
             }
             Err(status) => Err(status.into()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncReadExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_process_that_accepts_and_says_nothing_is_not_waited_for() {
+        let frozen = tokio::net::TcpListener::bind("127.0.0.1:0");
+        let frozen = frozen.await.expect("a port");
+        let address = format!("http://{}", frozen.local_addr().expect("bound"));
+        let health = Health {
+            service: String::new(),
+            wait: 0,
+            connect: Connect {
+                address,
+                token: None,
+                ca_file: None,
+            },
+        };
+        let asking = tokio::spawn(async move { health.run(&Output::new(true)).await });
+        let (mut accepted, _) = frozen.accept().await.expect("somebody asks");
+        // The connection's first words (RFC 9113, section 3.4): from here on only answers are missing.
+        let mut preface = [0; 24];
+        accepted.read_exact(&mut preface).await.expect("reads");
+        tokio::time::pause();
+        let gives_up = tokio::time::timeout(Duration::from_secs(60), asking).await;
+        let failure = gives_up.expect("gives up").expect("no panic");
+        let failure = failure.expect_err("nobody answers");
+        assert!(matches!(failure, Failure::Unreachable { .. }), "{failure}");
     }
 }

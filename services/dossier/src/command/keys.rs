@@ -5,6 +5,7 @@ use dossier_proto::vault::v1::key_service_client::KeyServiceClient;
 use dossier_proto::vault::v1::{
     GetKeyRotationRequest, KeyKind, ServiceKeys, StartKeyRotationRequest,
 };
+use uuid::Uuid;
 
 use crate::connect::Connect;
 use crate::failure::{Failure, Result};
@@ -84,7 +85,7 @@ impl Rotate {
         for kind in kinds {
             let request = StartKeyRotationRequest {
                 kind: kind.into(),
-                ..Default::default()
+                request_id: Uuid::now_v7().to_string(),
             };
             services = client
                 .start_key_rotation(request)

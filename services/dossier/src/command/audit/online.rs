@@ -4,6 +4,8 @@ use std::path::Path;
 
 use dossier_audit::tree::{Hash, extends, includes};
 use dossier_audit::{Checkpoint, Leaf, VerifierKey, notes_in};
+use dossier_kernel::AuditAction;
+use dossier_proto::audit::v1 as wire;
 use dossier_proto::audit::v1::audit_service_client::AuditServiceClient;
 use dossier_proto::audit::v1::{
     AuditEvent, AuditProof, GetAuditCheckpointRequest, GetAuditProofRequest,
@@ -17,13 +19,13 @@ use crate::failure::{Failure, Result};
 /// Checks that every event of the token's tenant is in the tree that the checkpoint signs, and that
 /// the checkpoint goes on from the newest in `seen`.
 pub(super) async fn verify(
-    wire: Wire,
+    channel: Wire,
     service: &str,
     keys: &[VerifierKey],
     seen: Option<&Path>,
 ) -> Result<Found> {
     let mut log = Log {
-        client: AuditServiceClient::new(wire),
+        client: AuditServiceClient::new(channel),
         parent: format!("services/{service}"),
     };
     let mut findings = Vec::new();
@@ -162,13 +164,8 @@ fn check(event: &AuditEvent, proof: &AuditProof, key: &VerifierKey) -> Result<()
     let checkpoint = note.and_then(|note| Checkpoint::open(note, key));
     let checkpoint = checkpoint.ok_or(("forged_checkpoint", "of its proof".to_owned()))?;
     let hash = Leaf::hash(&proof.leaf);
-    let says_so = Leaf::decode(&proof.leaf).is_ok_and(|leaf| {
-        event.name.ends_with(&leaf.id.to_string())
-            && event.principal == leaf.principal
-            && event.method == leaf.method
-            && event.resources == leaf.resources
-            && event.fields == leaf.fields
-    });
+    let says_so = Leaf::decode(&proof.leaf).is_ok_and(|leaf| says(event, leaf));
+    let says_so = says_so && event.position == Some(proof.position);
     let position = u64::try_from(proof.position).unwrap_or(u64::MAX);
     let proved = hashes(&proof.hashes)
         .is_some_and(|path| includes(position, checkpoint.size, &hash, &path, &checkpoint.root));
@@ -178,8 +175,130 @@ fn check(event: &AuditEvent, proof: &AuditProof, key: &VerifierKey) -> Result<()
     }
 }
 
-fn hashes(wire: &[Vec<u8>]) -> Option<Vec<Hash>> {
-    wire.iter()
+/// Whether the event that was listed is the one that was signed.
+fn says(event: &AuditEvent, leaf: Leaf) -> bool {
+    let Leaf {
+        id,
+        // Only events of one's own tenant are listed; which it is, is not said.
+        tenant: _,
+        time,
+        principal,
+        on_behalf_of,
+        purpose,
+        method,
+        permission,
+        action,
+        resource_count,
+        request_ids,
+        resources,
+        fields,
+    } = leaf;
+    let (seconds, nanos) = time.to_secs_nanos();
+    let action = match action {
+        AuditAction::Write => wire::AuditAction::Write,
+        AuditAction::ReadSensitive => wire::AuditAction::ReadSensitive,
+        AuditAction::ReadDirect => wire::AuditAction::ReadDirect,
+    };
+    let named = event.name.rsplit('/').next() == Some(id.to_string().as_str());
+    let signed = AuditEvent {
+        name: event.name.clone(),
+        time: Some(prost_types::Timestamp { seconds, nanos }),
+        principal,
+        on_behalf_of,
+        purpose,
+        method,
+        permission,
+        action: action.into(),
+        resources,
+        resource_count: i64::try_from(resource_count).unwrap_or(i64::MAX),
+        fields,
+        request_ids,
+        position: event.position,
+    };
+    named && *event == signed
+}
+
+fn hashes(sent: &[Vec<u8>]) -> Option<Vec<Hash>> {
+    sent.iter()
         .map(|hash| hash.as_slice().try_into().ok())
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use dossier_audit::AuditKey;
+    use dossier_kernel::audit::AuditLevel;
+    use dossier_kernel::{AuditEvent as Event, Call, Clock, Ctx, TenantId};
+    use uuid::Uuid;
+
+    use super::*;
+
+    /// The one event of a log, as it was listed and as it was signed.
+    fn signed(key: &AuditKey) -> (AuditEvent, AuditProof) {
+        let call = Arc::new(Call {
+            method: "dossier.profile.v1.CustomerService/GetCustomer".into(),
+            permission: "profile.customers.read".into(),
+            audit: AuditLevel::Read,
+        });
+        let ctx = Ctx::service("interaction", TenantId::embedded_default());
+        let now = Clock::system().now();
+        let event = Event::new(&ctx, &call, AuditAction::ReadDirect, now);
+        let id = Uuid::now_v7();
+        let leaf = Leaf::encode(id, &event);
+        let hash = Leaf::hash(&leaf);
+        let checkpoint = Checkpoint {
+            origin: "dossier/profile".to_owned(),
+            size: 1,
+            root: hash,
+        };
+        let (seconds, nanos) = now.to_secs_nanos();
+        let listed = AuditEvent {
+            name: format!("services/profile/auditEvents/{id}"),
+            time: Some(prost_types::Timestamp { seconds, nanos }),
+            principal: "service:interaction".to_owned(),
+            method: call.method.to_string(),
+            permission: call.permission.to_string(),
+            action: wire::AuditAction::ReadDirect.into(),
+            request_ids: vec![ctx.request_id.to_string()],
+            position: Some(0),
+            ..AuditEvent::default()
+        };
+        let proof = AuditProof {
+            leaf,
+            leaf_hash: hash.to_vec(),
+            position: 0,
+            hashes: Vec::new(),
+            checkpoint: Some(wire::AuditCheckpoint {
+                size: 1,
+                note: checkpoint.sign(key),
+                verifier_key: String::new(),
+            }),
+        };
+        (listed, proof)
+    }
+
+    #[test]
+    fn an_event_that_is_listed_otherwise_than_it_was_signed_is_found() {
+        let key = AuditKey::from_seed(&[1; 32]);
+        let verifier = key.verifier("dossier/profile");
+        let (listed, proof) = signed(&key);
+        assert_eq!(check(&listed, &proof, &verifier), Ok(()));
+        let lies: [fn(&mut AuditEvent); 8] = [
+            |event| event.purpose = "care".to_owned(),
+            |event| event.on_behalf_of = "person:amy".to_owned(),
+            |event| event.time = None,
+            |event| event.action = wire::AuditAction::Write.into(),
+            |event| event.resource_count = 7,
+            |event| event.request_ids.clear(),
+            |event| event.permission.clear(),
+            |event| event.position = Some(1),
+        ];
+        for (number, lie) in lies.into_iter().enumerate() {
+            let mut told = listed.clone();
+            lie(&mut told);
+            assert!(check(&told, &proof, &verifier).is_err(), "{number}");
+        }
+    }
 }
