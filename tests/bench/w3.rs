@@ -20,6 +20,9 @@ const EVENTS: u64 = 20_000;
 const CUSTOMERS: usize = 200;
 const TABLE: &str = "interaction";
 const RATIO_MIN: f64 = 0.35;
+/// Of the suite's writer.
+const CACHE_KIB: i32 = 8 << 10;
+const CHECKPOINT_PAGES: i32 = 4_000;
 /// Its place among the processes of a suite.
 const SEGMENTATION: usize = 2;
 
@@ -157,7 +160,7 @@ impl Stage {
         Ok(rows)
     }
 
-    /// An empty table with the suite's schema, under the same durability.
+    /// An empty table with the suite's schema, under the same durability and with as much memory.
     fn raw_table(&self) -> anyhow::Result<Connection> {
         let source = self.database()?;
         let schema: Vec<String> = source
@@ -167,6 +170,8 @@ impl Stage {
         let raw = Connection::open(self.suite.dir().join("raw.db"))?;
         raw.pragma_update(None, "journal_mode", "WAL")?;
         raw.pragma_update(None, "synchronous", "FULL")?;
+        raw.pragma_update(None, "cache_size", -CACHE_KIB)?;
+        raw.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
         for statement in schema {
             raw.execute_batch(&statement)?;
         }
