@@ -135,16 +135,18 @@ pub(crate) async fn remember(
     Ok(())
 }
 
-/// Whether an outcome of the tenant is kept that was made before `time`.
+/// Whether an outcome of the tenant is kept that was made before `time`, by any method but `besides`.
 pub async fn has_outcome_before(
     conn: &impl ConnectionTrait,
     tenant: &TenantId,
     time: Timestamp,
+    besides: &str,
 ) -> Result<bool> {
     let statement = Statement::from_sql_and_values(
         conn.get_database_backend(),
-        "SELECT 1 FROM idempotency WHERE create_time < $1 AND tenant_id = $2 LIMIT 1",
-        [time.micros().into(), tenant.as_str().into()],
+        "SELECT 1 FROM idempotency \
+         WHERE create_time < $1 AND tenant_id = $2 AND method <> $3 LIMIT 1",
+        [time.micros().into(), tenant.as_str().into(), besides.into()],
     );
     let row = conn.query_one_raw(statement).await.map_err(error)?;
     Ok(row.is_some())

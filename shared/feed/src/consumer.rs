@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
-use dossier_db::{Db, Tx, error, failpoint};
+use dossier_db::{Backend, Db, Tx, error, failpoint};
 use dossier_kernel::{Clock, Ctx, Error, Reason, Result, TenantId, Timestamp};
 use futures::future::BoxFuture;
 use futures::{FutureExt, Stream, StreamExt};
@@ -116,6 +116,30 @@ impl Consumer {
         Ok(())
     }
 
+    /// Whether everything that the feed has told is stored: this process read it to its end, and no
+    /// other that follows under this name has moved or forgotten the cursor since. None does before
+    /// `tx` ends.
+    pub async fn is_caught_up(&self, tx: &Tx) -> Result<bool> {
+        let known = {
+            let progress = self.progress.borrow();
+            progress.cursor.clone().filter(|_| progress.caught_up)
+        };
+        let Some(known) = known else { return Ok(false) };
+        let lock = match tx.backend() {
+            Backend::Postgres => " FOR UPDATE",
+            Backend::Sqlite => "",
+        };
+        let sql = format!("{}{lock}", select("cursor"));
+        let values = [self.tenant(), self.name.into()];
+        let statement = Statement::from_sql_and_values(tx.backend().into(), sql, values);
+        let row = tx.conn().query_one_raw(statement).await.map_err(error)?;
+        let stored: Option<String> = match row {
+            Some(row) => row.try_get_by(0).map_err(error)?,
+            None => None,
+        };
+        Ok(stored.is_some_and(|stored| stored == known))
+    }
+
     /// One connection, until it ends or something fails.
     async fn follow<E, S, O, A>(&self, open: &O, apply: &Arc<A>) -> Result<()>
     where
@@ -125,8 +149,12 @@ impl Consumer {
         A: for<'t> Fn(&'t Tx, Vec<E>) -> BoxFuture<'t, Result<()>> + Send + Sync + 'static,
     {
         let mut stored = self.stored().await?;
-        self.progress
-            .send_modify(|progress| progress.cursor.clone_from(&stored));
+        self.progress.send_modify(|progress| {
+            // Another process moved it, or it was reset: what was true of the old place is not of
+            // this one.
+            progress.caught_up &= progress.cursor == stored;
+            progress.cursor.clone_from(&stored);
+        });
         let stream = open(stored.clone()).await?;
         futures::pin_mut!(stream);
         while let Some(first) = stream.next().await {
@@ -206,8 +234,7 @@ impl Consumer {
     }
 
     async fn select<T: TryGetable>(&self, column: &str) -> Result<Option<T>> {
-        let sql =
-            format!("SELECT {column} FROM feed_cursor WHERE tenant_id = $1 AND consumer = $2");
+        let sql = select(column);
         let values = [self.tenant(), self.name.into()];
         let statement = Statement::from_sql_and_values(self.db.backend().into(), sql, values);
         let row = self
@@ -223,6 +250,10 @@ impl Consumer {
     fn tenant(&self) -> Value {
         TenantId::all().as_str().into()
     }
+}
+
+fn select(column: &str) -> String {
+    format!("SELECT {column} FROM feed_cursor WHERE tenant_id = $1 AND consumer = $2")
 }
 
 struct Batch<E> {

@@ -6,14 +6,12 @@ use dossier_proto::vault::v1 as wire;
 use dossier_proto::vault::v1::key_service_server::{KeyService, KeyServiceServer};
 use dossier_rpc::{configured, ctx, status};
 use dossier_vault::Vault;
-use dossier_vault::rotation::{Kind, Phase, Rotation};
+use dossier_vault::rotation::{Kind, Phase, Rotation, START};
 use prost::Message;
 use tonic::service::Routes;
 use tonic::{Request, Response, Status};
 
 pub(crate) const NAME: &str = "dossier.vault.v1.KeyService";
-
-const START: &str = "dossier.vault.v1.KeyService/StartKeyRotation";
 
 /// The vaults of a process, by the names of their services.
 pub(crate) struct Keyring(pub Vec<(&'static str, Vault)>);

@@ -4,9 +4,10 @@ mod world;
 
 use std::time::Duration;
 
+use dossier_db::Once;
 use dossier_db::testing::TestDb;
 use dossier_kernel::{Ctx, CustomerId, Reason};
-use dossier_vault::rotation::{Kind, Phase};
+use dossier_vault::rotation::{Kind, Phase, START};
 use dossier_vault::{Registry, RootKey, RootKeys, Vault};
 use uuid::Uuid;
 
@@ -166,7 +167,9 @@ async fn outcomes_outlive_the_conversion_with_the_keys_they_need() {
         let kept = world.note_once(id, "an answer", request).await;
         let vault = world.vault().await;
         let ctx = Ctx::service("test", tenant());
-        let begin = vault.start_rotation(&ctx, None, Kind::Customers);
+        // Its own outcome is nothing to wait for.
+        let once = Once::new(&Uuid::new_v4().to_string(), START, b"customers").expect("an id");
+        let begin = vault.start_rotation(&ctx, once, Kind::Customers);
         begin.await.expect("starts");
         world
             .work_for(&vault, 4 * LIFE + Duration::from_millis(500))

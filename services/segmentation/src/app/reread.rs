@@ -16,8 +16,9 @@ impl App {
             .db
             .write(&ctx, move |tx| {
                 Box::pin(async move {
-                    across::begin_rereading(tx, feed).await?;
-                    consumer.reset(tx).await
+                    // The cursor first: whoever ends a rereading holds it while they do.
+                    consumer.reset(tx).await?;
+                    across::begin_rereading(tx, feed).await
                 })
             })
             .await?;
@@ -31,15 +32,23 @@ impl App {
     /// Ends the rereading of feeds that were read to their end.
     pub async fn end_rereading(&self) -> Result<()> {
         for feed in across::rereading(&self.0.db.reader_of(&TenantId::all())).await? {
-            if !self.consumer_of(feed).progress().borrow().caught_up {
+            let consumer = self.consumer_of(feed).clone();
+            if !consumer.progress().borrow().caught_up {
                 continue;
             }
             let ctx = Ctx::service("segmentation.reread", TenantId::all());
-            self.0
-                .db
-                .write(&ctx, move |tx| Box::pin(across::end_rereading(tx, feed)))
-                .await?;
-            tracing::info!(?feed, "the facts of a feed are complete again");
+            let work = self.0.db.write(&ctx, move |tx| {
+                Box::pin(async move {
+                    let is_complete = consumer.is_caught_up(tx).await?;
+                    if is_complete {
+                        across::end_rereading(tx, feed).await?;
+                    }
+                    Ok(is_complete)
+                })
+            });
+            if work.await?.value {
+                tracing::info!(?feed, "the facts of a feed are complete again");
+            }
         }
         Ok(())
     }

@@ -96,6 +96,35 @@ async fn only_true_differences_become_transitions() {
 }
 
 #[tokio::test]
+async fn who_was_caught_up_before_does_not_end_what_another_process_rereads() {
+    for world in World::each().await {
+        let customer = ids(1)[0];
+        world.tell(vec![world.live(customer)]).await;
+        let profile = world.app.followers().profile.clone();
+        feed(&world, &profile, vec![world.live(customer)]).await;
+        assert!(profile.progress().borrow().caught_up);
+
+        // Another process of the same name forgets, and has read nothing yet.
+        world
+            .app
+            .begin_rereading(LostFeed::Profile)
+            .await
+            .expect("begins");
+        assert!(
+            profile.progress().borrow().caught_up,
+            "nobody told this one"
+        );
+        world.app.end_rereading().await.expect("not yet");
+        assert!(is_rereading(&world.test.db).await);
+
+        feed(&world, &profile, vec![world.live(customer)]).await;
+        world.app.end_rereading().await.expect("ends");
+        assert!(!is_rereading(&world.test.db).await);
+        world.test.discard().await;
+    }
+}
+
+#[tokio::test]
 async fn purchases_that_are_told_again_count_once() {
     for world in World::each().await {
         let customer = ids(1)[0];

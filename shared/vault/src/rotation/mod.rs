@@ -35,6 +35,10 @@ pub struct KeyVersions {
     pub index: Vec<KeyVersion>,
 }
 
+/// The method that starts rotations. Its outcomes hold nothing sealed, so that a rotation need not
+/// wait for the end of its own.
+pub const START: &str = "dossier.vault.v1.KeyService/StartKeyRotation";
+
 impl Vault {
     /// Begins a rotation of the keys of the context's tenant, or of all that the root key wraps.
     /// Where one of the kind is under way already, nothing happens.

@@ -7,7 +7,7 @@ use dossier_kernel::{Clock, Ctx, Result, TenantId};
 use tokio_util::sync::CancellationToken;
 
 use super::row::{self, Position, Rotation};
-use super::{Kind, Phase, convert, introduce, retire};
+use super::{Kind, Phase, START, convert, introduce, retire};
 use crate::{Registry, Vault};
 
 /// How often rotations that another process has begun are looked for.
@@ -134,7 +134,8 @@ impl Rotator {
             Phase::Outlive if self.registry.outcomes => {
                 let (tenant, end) = (&rotation.tenant, rotation.phase_time);
                 let reader = self.vault.db().reader_of(tenant);
-                Ok(!dossier_db::has_outcome_before(&reader, tenant, end).await?)
+                let kept = dossier_db::has_outcome_before(&reader, tenant, end, START);
+                Ok(!kept.await?)
             }
             Phase::Introduce | Phase::Convert | Phase::Outlive | Phase::Retire | Phase::Done => {
                 Ok(true)

@@ -8,7 +8,7 @@ use std::time::Duration;
 use dossier_db::testing::TestDb;
 use dossier_db::{Once, Tx, error};
 use dossier_kernel::{Ctx, CustomerId, Result, TenantId};
-use dossier_vault::rotation::{Kind, Phase, Rotator};
+use dossier_vault::rotation::{Kind, Phase, Rotator, START};
 use dossier_vault::{
     CustomerKey, Options, Owner, Place, Registry, RootKeeper, RootKey, RootKeys, SealedTable, Vault,
 };
@@ -209,7 +209,9 @@ impl World {
             Box::pin(async move {
                 let gone = tx
                     .conn()
-                    .execute_unprepared("DELETE FROM idempotency")
+                    .execute_unprepared(&format!(
+                        "DELETE FROM idempotency WHERE method <> '{START}'"
+                    ))
                     .await;
                 gone.map_err(error)
             })
