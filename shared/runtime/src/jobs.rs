@@ -201,7 +201,7 @@ mod tests {
         let jobs = Jobs::start(vec![job], &stop);
         let health = jobs.health();
         while health()[0].failure_count < 2 {
-            tokio::time::sleep(Duration::from_millis(1)).await;
+            tokio::task::yield_now().await;
         }
         assert_eq!(health()[0].last_error.as_deref(), Some("Never."));
         stop.cancel();
