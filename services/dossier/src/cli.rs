@@ -23,7 +23,7 @@ use crate::output::Output;
         dossier import customers.csv                 with progress, refused rows to a file\n  \
         dossier customer list --filter 'tags:\"vip\"'  who is who\n\n\
         Exit codes: 0 done, 1 refused, 64 usage or configuration, 65 rows left out, 69 no answer, \
-        70 internal, 77 not allowed.",
+        70 internal, 74 a file or pipe, 77 not allowed.",
     propagate_version = true
 )]
 struct Cli {

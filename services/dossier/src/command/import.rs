@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -12,13 +12,17 @@ use dossier_proto::profile::v1::customer_service_client::CustomerServiceClient;
 use dossier_proto::profile::v1::import_customers_request::Part as Ask;
 use dossier_proto::profile::v1::import_customers_response::Part as Answer;
 use dossier_proto::profile::v1::{
-    ImportColumns, ImportCustomersRequest, ImportFormat, ImportHeader, ImportRowError, ImportSummary,
+    ImportColumns, ImportCustomersRequest, ImportFormat, ImportHeader, ImportRowError,
+    ImportSummary,
 };
+use futures::{Stream, StreamExt, stream};
+use indicatif::ProgressBar;
 use serde_json::json;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
 use tokio_stream::wrappers::ReceiverStream;
 
-use crate::connect::Connect;
+use crate::connect::{Connect, Wire};
 use crate::failure::{Failure, Result};
 use crate::format::count;
 use crate::output::Output;
@@ -119,39 +123,21 @@ impl Import {
             _ => Ok(0),
         };
         let rows = rows.map_err(unreadable)?;
-        let mut client = CustomerServiceClient::new(self.connect.wire().await?);
+        let client = CustomerServiceClient::new(self.connect.wire().await?);
 
         let bar = output.progress(rows, BAR);
         let (requests, queue) = mpsc::channel(CHUNKS_AHEAD);
-        let reader = tokio::task::spawn_blocking(move || send(file, header, &requests));
+        let (whole, read) = oneshot::channel();
+        let reader = tokio::task::spawn_blocking(move || send(file, header, &requests, whole));
         let begun = Instant::now();
-        let mut answers = client
-            .import_customers(ReceiverStream::new(queue))
-            .await?
-            .into_inner();
         let mut refused = Refused::new(self.errors_path());
-        let mut summary = None;
-        while let Some(answer) = answers.message().await? {
-            match answer.part {
-                Some(Answer::Progress(progress)) => {
-                    bar.set_position(u64::try_from(progress.row_count).unwrap_or(0));
-                    bar.set_message(format!("{}/s", count(rate(progress.row_count, begun))));
-                }
-                Some(Answer::RowError(error)) => refused.write(&error)?,
-                Some(Answer::Summary(last)) => summary = Some(last),
-                Some(Answer::Columns(columns)) => bar.suspend(|| say_left_out(output, &columns)),
-                None => {}
-            }
-        }
+        let told = tokio::select! {
+            told = listen(client, until_read(queue, read), &mut refused, &bar, output, begun) => told,
+            error = broken(reader) => Err(unreadable(error)),
+        };
         bar.finish_and_clear();
-        match reader.await {
-            Ok(read) => read.map_err(unreadable)?,
-            Err(error) => return Err(Failure::io("the reader", std::io::Error::other(error))),
-        }
         refused.finish()?;
-        let summary = summary.ok_or_else(|| Failure::NotServing {
-            what: "The import".to_owned(),
-        })?;
+        let summary = told?;
         self.answer(output, &summary, begun, &refused)?;
         if summary.error_count == 0 {
             return Ok(());
@@ -242,12 +228,66 @@ impl Import {
     }
 }
 
-/// Reads the file into requests until it ends or the suite stops listening.
+/// Sends the requests and hears the answers to the last.
+async fn listen(
+    mut client: CustomerServiceClient<Wire>,
+    requests: impl Stream<Item = ImportCustomersRequest> + Send + 'static,
+    refused: &mut Refused,
+    bar: &ProgressBar,
+    output: &Output,
+    begun: Instant,
+) -> Result<ImportSummary> {
+    let mut answers = client.import_customers(requests).await?.into_inner();
+    let mut summary = None;
+    while let Some(answer) = answers.message().await? {
+        match answer.part {
+            Some(Answer::Progress(progress)) => {
+                bar.set_position(u64::try_from(progress.row_count).unwrap_or(0));
+                bar.set_message(format!("{}/s", count(rate(progress.row_count, begun))));
+            }
+            Some(Answer::RowError(error)) => refused.write(&error)?,
+            Some(Answer::Summary(last)) => summary = Some(last),
+            Some(Answer::Columns(columns)) => bar.suspend(|| say_left_out(output, &columns)),
+            None => {}
+        }
+    }
+    summary.ok_or_else(|| Failure::NotServing {
+        what: "The import".to_owned(),
+    })
+}
+
+/// Why the file cannot be read any further; never, where it was read to its end.
+async fn broken(reader: JoinHandle<io::Result<()>>) -> io::Error {
+    match reader.await {
+        Ok(Ok(())) => std::future::pending().await,
+        Ok(Err(error)) => error,
+        Err(error) => io::Error::other(error),
+    }
+}
+
+/// What the reader sends. The suite takes the end of the stream for the end of the file and its last
+/// line for a whole one, so a file that could not be read to its end has none: the call is broken
+/// off instead.
+fn until_read(
+    queue: mpsc::Receiver<ImportCustomersRequest>,
+    whole: oneshot::Receiver<()>,
+) -> impl Stream<Item = ImportCustomersRequest> + Send + 'static {
+    let end = async move {
+        if whole.await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    let end = stream::once(end).filter_map(|()| std::future::ready(None));
+    ReceiverStream::new(queue).chain(end)
+}
+
+/// Reads the file into requests until it ends, which is told, or the suite stops listening.
 fn send(
-    mut file: File,
+    mut file: impl Read,
     header: ImportHeader,
     requests: &mpsc::Sender<ImportCustomersRequest>,
-) -> std::io::Result<()> {
+    whole: oneshot::Sender<()>,
+) -> io::Result<()> {
     let mut part = Ask::Header(header);
     loop {
         if requests
@@ -260,6 +300,8 @@ fn send(
         let mut chunk = vec![0; CHUNK_BYTES];
         let length = file.read(&mut chunk)?;
         if length == 0 {
+            // Nobody wants to know when the call has ended.
+            let _ = whole.send(());
             return Ok(());
         }
         chunk.truncate(length);
@@ -269,7 +311,7 @@ fn send(
 
 /// About how many rows there are, for the bar: lines, though a quoted field may hold several. 0
 /// where the file can be read only once.
-fn count_rows(path: &Path) -> std::io::Result<u64> {
+fn count_rows(path: &Path) -> io::Result<u64> {
     let mut file = File::open(path)?;
     if !file.metadata()?.is_file() {
         return Ok(0);
@@ -333,10 +375,7 @@ impl Refused {
 
     fn write(&mut self, error: &ImportRowError) -> Result<()> {
         let unwritable = |error: csv::Error| {
-            Failure::io(
-                self.path.display().to_string(),
-                std::io::Error::other(error),
-            )
+            Failure::io(self.path.display().to_string(), io::Error::other(error))
         };
         let writer = match &mut self.writer {
             Some(writer) => writer,
@@ -367,5 +406,48 @@ impl Refused {
         writer
             .flush()
             .map_err(|error| Failure::io(self.path.display().to_string(), error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+
+    use super::*;
+
+    /// A disk that fails after the first bytes, or does not.
+    struct Disk {
+        bytes: &'static [u8],
+        fails: bool,
+    }
+
+    impl Read for Disk {
+        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            match self.bytes {
+                [] if self.fails => Err(io::Error::other("bad sector")),
+                _ => self.bytes.read(into),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_that_cannot_be_read_on_has_no_end() {
+        for fails in [false, true] {
+            let (requests, queue) = mpsc::channel(CHUNKS_AHEAD);
+            let (whole, read) = oneshot::channel();
+            let bytes = b"display_name\nSmi";
+            let disk = Disk { bytes, fails };
+            let reader = tokio::task::spawn_blocking(move || {
+                send(disk, ImportHeader::default(), &requests, whole)
+            });
+            let read_whole = reader.await.expect("no panic").is_ok();
+            assert_eq!(read_whole, !fails);
+            let mut stream = pin!(until_read(queue, read));
+            for part in ["header", "chunk"] {
+                assert!(stream.next().await.is_some(), "{part}");
+            }
+            let ends = futures::poll!(stream.next()).is_ready();
+            assert_eq!(ends, !fails, "`Smi` is no name when the rest is missing");
+        }
     }
 }
