@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail, ensure};
 use base64::Engine as _;
 use dossier_kernel::Role;
-use dossier_testkit::{Backend, Plan, Shape, Soak, Suite, harness, program};
+use dossier_testkit::{Plan, Shape, Soak, Suite, harness, program};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -31,7 +31,7 @@ harness!("rotation", run, CYCLES);
 #[cfg(feature = "failpoints")]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rotation_that_forgets_is_noticed() -> anyhow::Result<()> {
-    let mut soak = Soak::begin("rotation", Backend::SqliteMemory, CYCLES)?;
+    let mut soak = Soak::begin("rotation", dossier_testkit::Backend::SqliteMemory, CYCLES)?;
     let bug = ("FAILPOINTS", "vault::forget_cell=90%return");
     let noticed = rotate(&mut soak, &[bug]).await.err();
     let noticed = format!("{:#}", noticed.context("not noticed")?);

@@ -22,8 +22,8 @@ use crate::domain::{
 };
 use crate::error::Error;
 
-/// The version that is written. Older ones stay readable for ever.
-const VERSION: u8 = 1;
+/// The version that is written. Older ones stay readable for ever: 1 was JSON.
+const VERSION: u8 = 2;
 
 /// Class DIRECT. Fields may be added, with a default; none is ever renamed.
 #[derive(Serialize, Deserialize)]
@@ -430,13 +430,41 @@ impl Versioned for Sensitive<'_> {
 /// A newer version than ours was written by a newer release: better no answer than half of one.
 fn read<'a, T: Versioned + Deserialize<'a>>(plain: &'a [u8]) -> Result<T> {
     // serde's errors can quote what they could not read, so that theirs is not kept.
-    let values: T = rmp_serde::from_slice(plain)
-        .map_err(|_| Error::unreadable("customer", "a sealed part that does not decode"))?;
+    let values: Option<T> = match plain.first() {
+        Some(b'{') => serde_json::from_slice(plain).ok(),
+        _ => rmp_serde::from_slice(plain).ok(),
+    };
+    let values = values
+        .ok_or_else(|| Error::unreadable("customer", "a sealed part that does not decode"))?;
     match values.version() {
-        VERSION => Ok(values),
+        1 | VERSION => Ok(values),
         newer => {
             let words = format!("sealed part of version {newer}; this release reads {VERSION}");
             Err(Error::unreadable("customer", words).into())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_version_stays_readable_and_newer_ones_are_refused() {
+        let first = br#"{"v":1,"display_name":"Wang","contact_points":[{"kind":"email","value":"w@example.com"}]}"#;
+        let direct: Direct<'_> = read(first).expect("reads");
+        assert_eq!(direct.display_name, "Wang");
+        assert_eq!(direct.contact_points[0].value, "w@example.com");
+
+        let mut now = Direct::nothing(1);
+        now.display_name = Cow::Borrowed("王");
+        let plain = rmp_serde::to_vec_named(&now).expect("encodes");
+        let direct: Direct<'_> = read(&plain).expect("reads");
+        assert_eq!((direct.v, &*direct.display_name), (VERSION, "王"));
+        assert_eq!(direct.addresses.len(), 1);
+
+        now.v = VERSION + 1;
+        let newer = rmp_serde::to_vec_named(&now).expect("encodes");
+        assert!(read::<Direct<'_>>(&newer).is_err());
     }
 }
