@@ -36,6 +36,8 @@ async fn feed(world: &World, consumer: &Consumer, news: Vec<News>) {
     let mut progress = consumer.progress();
     let stop = CancellationToken::new();
     let caught_up = async {
+        // What was true before the consumer runs says nothing.
+        progress.changed().await.expect("the consumer lives");
         progress
             .wait_for(|progress| progress.caught_up)
             .await
