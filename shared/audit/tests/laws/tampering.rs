@@ -56,6 +56,29 @@ fn lie(world: &World) -> &'static str {
 }
 
 #[tokio::test]
+async fn nothing_in_a_log_that_grows_meanwhile() {
+    for world in filled().await {
+        let verified = async {
+            for _ in 0..20 {
+                let report = world.verify().await;
+                assert_eq!(report.findings, [], "{:?}", world.test.db.backend());
+            }
+        };
+        let grows = async {
+            loop {
+                world.fill(1).await;
+            }
+        };
+        tokio::select! {
+            () = verified => {}
+            () = grows => {}
+        }
+        assert!(world.verify().await.event_count > COUNT as u64);
+        world.test.discard().await;
+    }
+}
+
+#[tokio::test]
 async fn a_changed_event() {
     for world in filled().await {
         assert_eq!(found(&world, &[lie(&world)]).await, ["changed 3"]);
