@@ -44,7 +44,13 @@ async fn an_event_that_is_applied_twice_is_noticed() -> anyhow::Result<()> {
     let bug = "consumer::forget_cursor=50%return;segmentation::count_again=return".to_owned();
     suite.set_environment(vec![("FAILPOINTS".to_owned(), bug)]);
     suite.start_again().await?;
-    let noticed = follow(&mut suite, &mut soak).await.err();
+    let clients = suite.clients()?;
+    let followed = follow(&mut suite, &mut soak).await?;
+    // A consumer that forgot its last cursor never says that it caught up.
+    suite.set_environment(Vec::new());
+    suite.kill_one(SEGMENTATION)?;
+    suite.start_one_again(SEGMENTATION).await?;
+    let noticed = followed.judge(&clients).await.err();
     let noticed = format!("{:#}", noticed.context("not noticed")?);
     eprintln!("noticed: {noticed}");
     ensure!(noticed.contains("differences"), "{noticed}");
@@ -54,12 +60,26 @@ async fn an_event_that_is_applied_twice_is_noticed() -> anyhow::Result<()> {
 async fn run(soak: &mut Soak) -> anyhow::Result<()> {
     let backend = soak.backend;
     let mut suite = Suite::start_as(Plan { backend, ..PLAN }).await?;
-    follow(&mut suite, soak).await
+    let clients = suite.clients()?;
+    let followed = follow(&mut suite, soak).await?;
+    let (changes, told) = (followed.changes, followed.judge(&clients).await?);
+    println!(
+        "follow: {} kills, {changes} changes made, {told} transitions told, state equals a replay",
+        soak.cycles
+    );
+    Ok(())
 }
 
-async fn follow(suite: &mut Suite, soak: &mut Soak) -> anyhow::Result<()> {
-    let clients = suite.clients()?;
-    let segments = make_segments(&clients).await?;
+/// What was followed, over all kills.
+struct Followed {
+    segments: Vec<String>,
+    changes: u64,
+    watching: JoinHandle<anyhow::Result<Told>>,
+    done: Arc<AtomicBool>,
+}
+
+async fn follow(suite: &mut Suite, soak: &mut Soak) -> anyhow::Result<Followed> {
+    let segments = make_segments(&suite.clients()?).await?;
     let done = Arc::new(AtomicBool::new(false));
     let watching = tokio::spawn(watch(suite.clients()?, done.clone()));
     let life = Life::begin(suite.clients()?, soak.dice.roll());
@@ -69,37 +89,34 @@ async fn follow(suite: &mut Suite, soak: &mut Soak) -> anyhow::Result<()> {
         suite.kill_one(SEGMENTATION)?;
         suite.start_one_again(SEGMENTATION).await?;
     }
-    let lived = life.end().await?;
-    let told = judge(&clients, &segments, watching, &done).await?;
-    println!(
-        "follow: {} kills, {} changes made, {told} transitions told, state equals a replay",
-        soak.cycles, lived.changes
-    );
-    Ok(())
+    Ok(Followed {
+        segments,
+        changes: life.end().await?.changes,
+        watching,
+        done,
+    })
 }
 
-/// What is stored equals what the feeds tell, and what was told equals what is stored.
-async fn judge(
-    clients: &Clients,
-    segments: &[String],
-    watching: JoinHandle<anyhow::Result<Told>>,
-    done: &AtomicBool,
-) -> anyhow::Result<usize> {
-    let verified = verify(clients).await?;
-    ensure!(verified.customer_count > 0 && verified.membership_count > 0);
-    done.store(true, Ordering::SeqCst);
-    let told = watching.await??;
-    for segment in segments {
-        let stored = members(clients, segment).await?;
-        let replayed = told.members.get(segment).cloned().unwrap_or_default();
-        ensure!(
-            stored == replayed,
-            "{segment}: {} members are stored, {} were told of",
-            stored.len(),
-            replayed.len()
-        );
+impl Followed {
+    /// What is stored equals what the feeds tell, and what was told equals what is stored. The
+    /// number of transitions told.
+    async fn judge(self, clients: &Clients) -> anyhow::Result<usize> {
+        let verified = verify(clients).await?;
+        ensure!(verified.customer_count > 0 && verified.membership_count > 0);
+        self.done.store(true, Ordering::SeqCst);
+        let told = self.watching.await??;
+        for segment in &self.segments {
+            let stored = members(clients, segment).await?;
+            let replayed = told.members.get(segment).cloned().unwrap_or_default();
+            ensure!(
+                stored == replayed,
+                "{segment}: {} members are stored, {} were told of",
+                stored.len(),
+                replayed.len()
+            );
+        }
+        Ok(told.transitions)
     }
-    Ok(told.transitions)
 }
 
 async fn make_segments(clients: &Clients) -> anyhow::Result<Vec<String>> {
