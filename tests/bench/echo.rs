@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use anyhow::Context as _;
 use dossier_proto::profile::v1::{Customer, GetCustomerRequest};
-use dossier_testkit::Process;
+use dossier_testkit::{Port, Process};
 use futures::future::{BoxFuture, FutureExt as _, ready};
 use prost::Message as _;
 use tonic::body::Body;
@@ -21,17 +21,15 @@ use tower::Service;
 pub async fn spawn(dir: &Path, answer: &Customer) -> anyhow::Result<(Process, String)> {
     let file: PathBuf = dir.join("echo.bin");
     std::fs::write(&file, answer.encode_to_vec())?;
-    let port = std::net::TcpListener::bind("127.0.0.1:0")?
-        .local_addr()?
-        .port();
+    let port = Port::hold()?;
     let mut command = Command::new(std::env::current_exe()?);
     command
         .arg("--echo")
         .arg(&file)
         .arg("--port")
-        .arg(port.to_string());
+        .arg(port.number().to_string());
     let mut process = Process::spawn(&mut command, &dir.join("echo.log"))?;
-    let address = format!("http://127.0.0.1:{port}");
+    let address = format!("http://{}", port.address());
     while Endpoint::from_shared(address.clone())?
         .connect()
         .await

@@ -5,7 +5,6 @@
 //! say what is the matter.
 
 use std::collections::BTreeSet;
-use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
@@ -13,7 +12,7 @@ use dossier_kernel::Role;
 use dossier_proto::profile::v1 as profile;
 use dossier_testkit::disk::{Fault, Shim};
 use dossier_testkit::{
-    Backend, Clients, Cluster, Dice, Plan, Refusal, Shape, Soak, Suite, build, harness,
+    Backend, Clients, Cluster, Dice, Plan, Port, Refusal, Shape, Soak, Suite, build, harness,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -56,7 +55,8 @@ async fn run_on_sqlite(soak: &mut Soak, failpoints: Option<&str>) -> anyhow::Res
     let mut suite = Suite::prepare(plan(Backend::SqliteMemory), None)?;
     let orders = suite.dir().join("orders");
     let shim = Shim::on(&suite.dir().join("data"))?.failing_by(&orders)?;
-    let admin = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
+    let port = Port::hold()?;
+    let admin = port.address().to_string();
     let mut environment = shim.environment();
     environment.push(("DOSSIER_ADMIN_LISTEN".to_owned(), admin.clone()));
     environment.extend(failpoints.map(|text| ("FAILPOINTS".to_owned(), text.to_owned())));

@@ -2,7 +2,6 @@
 //! tests of what the suite makes of its configuration.
 
 use std::collections::BTreeMap;
-use std::net::TcpListener;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
@@ -13,7 +12,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use dossier_access::{Grant, SigningKey};
 use dossier_kernel::{Principal, PrincipalKind, Role, TenantId};
-use dossier_testkit::{Authority, Bearer, Issued, Process, Wire, program};
+use dossier_testkit::{Authority, Bearer, Issued, Port, Process, Wire, program};
 use tempfile::TempDir;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
@@ -27,7 +26,7 @@ pub struct Installation {
     pub authority: Authority,
     pub signing_seed: [u8; 32],
     /// Of the services, in their order; the suite in one process takes the first.
-    ports: [u16; 4],
+    ports: Vec<Port>,
     processes: Vec<Process>,
     dir: TempDir,
 }
@@ -53,7 +52,10 @@ impl Installation {
         let installation = Self {
             authority,
             signing_seed,
-            ports: free_ports()?,
+            ports: SERVICES
+                .iter()
+                .map(|_| Port::hold())
+                .collect::<Result<_, _>>()?,
             processes: Vec::new(),
             dir,
         };
@@ -90,7 +92,7 @@ impl Installation {
         let path = |name: &str| format!("{:?}", self.path(name));
         [
             ("profile", "\"production\"".to_owned()),
-            ("listen", format!("\"127.0.0.1:{}\"", self.ports[0])),
+            ("listen", format!("\"{}\"", self.ports[0].address())),
             ("reflection", "false".to_owned()),
             ("anonymous_loopback", "false".to_owned()),
             ("data_dir", path("data")),
@@ -109,11 +111,11 @@ impl Installation {
     /// The same for one service of four processes.
     pub fn fit_for_production_alone(&self, service: &str) -> Settings {
         let at = SERVICES.iter().position(|name| *name == service);
-        let port = self.ports[at.unwrap_or_default()];
+        let port = &self.ports[at.unwrap_or_default()];
         let path = |name: &str| format!("{:?}", self.path(name));
         let mut settings = self.fit_for_production();
         for (key, value) in [
-            ("listen", format!("\"127.0.0.1:{port}\"")),
+            ("listen", format!("\"{}\"", port.address())),
             ("tls_cert_file", path(&format!("{service}.crt"))),
             ("tls_key_file", path(&format!("{service}.key"))),
             ("peer_ca_file", path("ca.crt")),
@@ -121,8 +123,8 @@ impl Installation {
         ] {
             settings.insert(key.to_owned(), value);
         }
-        for (name, port) in SERVICES.iter().zip(self.ports) {
-            let uri = format!("\"https://localhost:{port}\"");
+        for (name, port) in SERVICES.iter().zip(&self.ports) {
+            let uri = format!("\"https://localhost:{}\"", port.number());
             settings.insert(format!("peers.{name}"), uri);
         }
         settings
@@ -231,7 +233,7 @@ impl Installation {
 
     fn endpoint(&self, name: &str, identity: Option<&Issued>) -> anyhow::Result<Endpoint> {
         let at = SERVICES.iter().position(|service| *service == name);
-        let port = self.ports[at.unwrap_or_default()];
+        let port = self.ports[at.unwrap_or_default()].number();
         let mut tls =
             ClientTlsConfig::new().ca_certificate(Certificate::from_pem(self.authority.pem()));
         if let Some(Issued { cert, key }) = identity {
@@ -259,14 +261,4 @@ async fn health(channel: Channel) -> bool {
         .check(HealthCheckRequest::default())
         .await;
     answer.is_ok_and(|answer| answer.into_inner().status() == ServingStatus::Serving)
-}
-
-/// Ports nobody listens on now; held all at once, so that they differ.
-fn free_ports() -> anyhow::Result<[u16; 4]> {
-    let listeners = [0; 4].map(|port| TcpListener::bind(("127.0.0.1", port)));
-    let mut ports = [0; 4];
-    for (port, listener) in ports.iter_mut().zip(listeners) {
-        *port = listener?.local_addr()?.port();
-    }
-    Ok(ports)
 }

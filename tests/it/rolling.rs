@@ -15,7 +15,9 @@ use dossier_kernel::{Ctx, Role};
 use dossier_proto::interaction::v1 as interaction;
 use dossier_proto::profile::v1 as profile;
 use dossier_rpc::{Channel, TokenSource};
-use dossier_testkit::{Backend, Plan, Process, Proxy, Shape, Soak, Suite, build, harness, program};
+use dossier_testkit::{
+    Backend, Plan, Port, Process, Proxy, Shape, Soak, Suite, build, harness, program,
+};
 use futures::future::join_all;
 use interaction::interaction_service_client::InteractionServiceClient;
 use interaction::watch_interactions_response::Item;
@@ -77,25 +79,24 @@ struct Rig {
 /// A second process with the suite's own configuration.
 struct Replica {
     process: Process,
-    address: String,
+    port: Port,
 }
 
 impl Replica {
-    fn spawn(suite: &Suite, address: &str) -> anyhow::Result<Process> {
+    fn spawn(suite: &Suite, port: &Port) -> anyhow::Result<Process> {
         let mut command = Command::new(program("dossier")?);
         let config = suite.dir().join("dossier.toml");
         command.arg("serve").arg("--config").arg(config);
-        command.args(["--listen", address]).current_dir(suite.dir());
+        command.arg("--listen").arg(port.address().to_string());
+        command.current_dir(suite.dir());
         Process::spawn(&mut command, &suite.dir().join("replica.log"))
     }
 
     async fn start(suite: &Suite) -> anyhow::Result<Self> {
-        let free = std::net::TcpListener::bind("127.0.0.1:0")?;
-        let address = free.local_addr()?.to_string();
-        drop(free);
+        let port = Port::hold()?;
         let mut replica = Self {
-            process: Self::spawn(suite, &address)?,
-            address,
+            process: Self::spawn(suite, &port)?,
+            port,
         };
         replica.wait().await?;
         Ok(replica)
@@ -103,7 +104,10 @@ impl Replica {
 
     async fn wait(&mut self) -> anyhow::Result<()> {
         let begun = Instant::now();
-        while tokio::net::TcpStream::connect(&self.address).await.is_err() {
+        while tokio::net::TcpStream::connect(self.port.address())
+            .await
+            .is_err()
+        {
             self.process.check_running()?;
             ensure!(begun.elapsed() < START_MAX, "{}", self.process.log_end());
             // Another process tells nothing but whether it can be reached.
@@ -118,7 +122,7 @@ impl Replica {
         let status = self.process.wait(EXIT_MAX).await?;
         let exit = asked.elapsed();
         ensure!(status.success(), "{status}");
-        self.process = Self::spawn(suite, &self.address)?;
+        self.process = Self::spawn(suite, &self.port)?;
         self.wait().await?;
         Ok(exit)
     }
@@ -137,7 +141,7 @@ impl Rig {
         let mut replica = None;
         if backend == Backend::PostgresRedis {
             let second = Replica::start(&suite).await?;
-            targets.push(second.address.clone());
+            targets.push(second.port.address().to_string());
             replica = Some(second);
         }
         let token = suite.token(&[Role::Admin], suite.tenant())?;

@@ -208,9 +208,10 @@ async fn a_load_begun_before_a_write_answers_nobody_who_asks_after_it() {
 
 #[tokio::test]
 async fn a_dead_redis_is_a_miss_and_soon_costs_nothing() {
-    let free = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    // Bound, so that it stays free, and refused, since nobody listens.
+    let free = tokio::net::TcpSocket::new_v4().expect("a socket");
+    free.bind(([127, 0, 0, 1], 0).into()).expect("a port");
     let port = free.local_addr().expect("bound").port();
-    drop(free);
     let cache = Cache::redis(&format!("redis://127.0.0.1:{port}"))
         .await
         .expect("an address");

@@ -1,6 +1,5 @@
 //! A Redis of one's own: to be killed, frozen and flushed.
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -10,13 +9,14 @@ use tempfile::TempDir;
 
 use crate::authority::Authority;
 use crate::backend::succeed;
+use crate::port::Port;
 use crate::process::Process;
 
 const START_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A running server that keeps nothing on disk. Dropping it kills it.
 pub struct Redis {
-    port: u16,
+    port: Port,
     /// The authority's certificate, where it speaks TLS only.
     ca: Option<PathBuf>,
     server: Process,
@@ -45,8 +45,8 @@ impl Redis {
             authority.write(&path)?;
             ca = Some(path);
         }
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let server = spawn(port, &dir, ca.as_deref())?;
+        let port = Port::hold()?;
+        let server = spawn(&port, &dir, ca.as_deref())?;
         let mut redis = Self {
             port,
             ca,
@@ -59,7 +59,7 @@ impl Redis {
 
     /// `127.0.0.1:port`.
     pub fn address(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
+        self.port.address().to_string()
     }
 
     /// SIGKILL.
@@ -69,7 +69,7 @@ impl Redis {
 
     /// Starts what [`Self::kill`] ended, empty.
     pub async fn start_again(&mut self) -> anyhow::Result<()> {
-        self.server = spawn(self.port, &self.dir, self.ca.as_deref())?;
+        self.server = spawn(&self.port, &self.dir, self.ca.as_deref())?;
         self.wait().await
     }
 
@@ -85,7 +85,7 @@ impl Redis {
     /// Runs a command, such as `FLUSHALL`, and answers what it says.
     pub fn command(&self, words: &[&str]) -> anyhow::Result<String> {
         let mut cli = Command::new("redis-cli");
-        cli.args(["-p", &self.port.to_string()]);
+        cli.args(["-p", &self.port.number().to_string()]);
         if let Some(ca) = &self.ca {
             cli.arg("--tls").arg("--cacert").arg(ca);
         }
@@ -108,16 +108,17 @@ impl Redis {
     }
 }
 
-fn spawn(port: u16, dir: &TempDir, ca: Option<&Path>) -> anyhow::Result<Process> {
+fn spawn(port: &Port, dir: &TempDir, ca: Option<&Path>) -> anyhow::Result<Process> {
+    let port = port.number().to_string();
     let mut server = Command::new("setpriv");
     server.args(["--pdeathsig", "KILL", "redis-server"]);
     server.args(["--bind", "127.0.0.1"]);
     match ca {
         None => {
-            server.args(["--port", &port.to_string()]);
+            server.args(["--port", &port]);
         }
         Some(ca) => {
-            server.args(["--port", "0", "--tls-port", &port.to_string()]);
+            server.args(["--port", "0", "--tls-port", &port]);
             server.args(["--tls-auth-clients", "no", "--tls-ca-cert-file"]);
             server.arg(ca);
             for (option, name) in [

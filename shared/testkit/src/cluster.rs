@@ -1,6 +1,5 @@
 //! A PostgreSQL server of one's own: to be killed, filled and made read-only.
 
-use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,6 +12,7 @@ use tokio::net::TcpStream;
 
 use crate::authority::{Authority, Issued};
 use crate::backend::{ask, required, succeed};
+use crate::port::Port;
 use crate::process::Process;
 
 /// The startup message of protocol 3.0 (PostgreSQL manual, "Message Formats"): whole length,
@@ -26,7 +26,7 @@ const START_TIMEOUT: Duration = Duration::from_secs(60);
 pub struct Cluster {
     programs: PathBuf,
     url: String,
-    port: u16,
+    port: Port,
     settings: Vec<String>,
     server: Option<Process>,
     // Last: the data goes after the server.
@@ -61,10 +61,10 @@ impl Cluster {
             .tempdir()?;
         // The database's own user must be able to pass through.
         std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755))?;
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let port = Port::hold()?;
         let cluster = Self {
             programs: programs()?,
-            url: format!("postgres://postgres@127.0.0.1:{port}/postgres"),
+            url: format!("postgres://postgres@{}/postgres", port.address()),
             port,
             settings: settings.iter().map(|&setting| setting.to_owned()).collect(),
             server: None,
@@ -106,7 +106,7 @@ impl Cluster {
         let data = self.data();
         let mut command = self.owned("postgres");
         command.arg("-D").arg(&data).arg("-k").arg(&data);
-        command.args(["-h", "127.0.0.1", "-p", &self.port.to_string()]);
+        command.args(["-h", "127.0.0.1", "-p", &self.port.number().to_string()]);
         for setting in &self.settings {
             command.args(["-c", setting]);
         }
@@ -151,7 +151,7 @@ impl Cluster {
     pub async fn crowd(&self) -> anyhow::Result<Vec<TcpStream>> {
         let mut sessions = Vec::new();
         loop {
-            let mut session = TcpStream::connect(("127.0.0.1", self.port)).await?;
+            let mut session = TcpStream::connect(self.port.address()).await?;
             session.write_all(STARTUP).await?;
             match session.read_u8().await? {
                 AUTHENTICATION_OK => sessions.push(session),

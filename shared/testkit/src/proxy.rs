@@ -117,6 +117,7 @@ async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut way: watch::R
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::port::Port;
 
     /// Answers everything with itself.
     async fn echo() -> anyhow::Result<String> {
@@ -138,9 +139,8 @@ mod tests {
 
     #[tokio::test]
     async fn the_way_is_what_it_was_set_to() -> anyhow::Result<()> {
-        let closed = TcpListener::bind("127.0.0.1:0").await?;
-        let nobody = closed.local_addr()?.to_string();
-        drop(closed);
+        let closed = Port::hold()?;
+        let nobody = closed.address().to_string();
         let proxy = Proxy::start(vec![nobody, echo().await?]).await?;
         let mut stream = TcpStream::connect(proxy.address()).await?;
         assert_eq!(ask(&mut stream).await?, 7, "the one who is there answers");

@@ -1,6 +1,5 @@
 //! A suite of one's own.
 
-use std::net::TcpListener;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
@@ -21,6 +20,7 @@ use crate::backend::{Backend, Stores};
 use crate::caller::Caller;
 use crate::clients::Clients;
 use crate::cluster::Cluster;
+use crate::port::Port;
 use crate::process::{Process, program};
 
 const SERVICES: [&str; 4] = ["profile", "interaction", "segmentation", "feedback"];
@@ -61,7 +61,7 @@ struct Program {
     path: PathBuf,
     arguments: Vec<String>,
     log: PathBuf,
-    port: u16,
+    port: Port,
 }
 
 impl Program {
@@ -76,7 +76,7 @@ impl Program {
 
     async fn wait_until_serving(&self, process: &mut Process) -> anyhow::Result<()> {
         let begun = Instant::now();
-        while !serves(self.port).await {
+        while !serves(&self.port).await {
             process.check_running()?;
             if begun.elapsed() > START_TIMEOUT {
                 bail!(
@@ -193,7 +193,7 @@ impl Suite {
     pub fn addresses(&self) -> [String; 4] {
         std::array::from_fn(|index| {
             let program = self.programs.get(index).unwrap_or(&self.programs[0]);
-            format!("http://127.0.0.1:{}", program.port)
+            format!("http://{}", program.port.address())
         })
     }
 
@@ -391,7 +391,10 @@ fn make_keys(dir: &Path) -> anyhow::Result<SigningKey> {
 }
 
 fn write_programs(plan: Plan, dir: &Path, stores: Option<&Stores>) -> anyhow::Result<Vec<Program>> {
-    let ports = free_ports()?;
+    let ports: Vec<_> = SERVICES
+        .iter()
+        .map(|_| Port::hold())
+        .collect::<Result<_, _>>()?;
     let mut shared = format!(
         "log_level = {:?}\nlog_format = \"json\"\nanonymous_loopback = false\n\
          data_dir = {:?}\nroot_key_file = {:?}\nsigning_key_file = {:?}\n",
@@ -407,14 +410,14 @@ fn write_programs(plan: Plan, dir: &Path, stores: Option<&Stores>) -> anyhow::Re
         );
     }
     let mut peers = "[peers]\n".to_owned();
-    for (name, port) in SERVICES.iter().zip(ports) {
-        peers += &format!("{name} = \"http://127.0.0.1:{port}\"\n");
+    for (name, port) in SERVICES.iter().zip(&ports) {
+        peers += &format!("{name} = \"http://{}\"\n", port.address());
     }
-    let write = |name: &str, port: u16, serve: &[&str]| -> anyhow::Result<Program> {
+    let write = |name: &str, port: Port, serve: &[&str]| -> anyhow::Result<Program> {
         let config = dir.join(format!("{name}.toml"));
         std::fs::write(
             &config,
-            format!("listen = \"127.0.0.1:{port}\"\n{shared}{peers}"),
+            format!("listen = \"{}\"\n{shared}{peers}", port.address()),
         )?;
         let mut arguments: Vec<String> = serve.iter().map(|word| (*word).to_owned()).collect();
         arguments.extend(["--config".to_owned(), config.to_string_lossy().into_owned()]);
@@ -426,23 +429,16 @@ fn write_programs(plan: Plan, dir: &Path, stores: Option<&Stores>) -> anyhow::Re
         })
     };
     match plan.shape {
-        Shape::OneProcess => Ok(vec![write("dossier", ports[0], &["serve"])?]),
+        Shape::OneProcess => {
+            let port = ports.into_iter().next().context("there are services")?;
+            Ok(vec![write("dossier", port, &["serve"])?])
+        }
         Shape::FourProcesses => SERVICES
             .iter()
             .zip(ports)
             .map(|(name, port)| write(&format!("dossier-{name}"), port, &[]))
             .collect(),
     }
-}
-
-/// Ports nobody listens on now; held all at once, so that they differ.
-fn free_ports() -> anyhow::Result<[u16; 4]> {
-    let listeners = [0; 4].map(|port| TcpListener::bind(("127.0.0.1", port)));
-    let mut ports = [0; 4];
-    for (port, listener) in ports.iter_mut().zip(listeners) {
-        *port = listener?.local_addr()?.port();
-    }
-    Ok(ports)
 }
 
 /// As an operator does before the first start on PostgreSQL.
@@ -464,8 +460,8 @@ fn migrate(serving: &Program, dir: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn serves(port: u16) -> bool {
-    let Ok(endpoint) = Endpoint::from_shared(format!("http://127.0.0.1:{port}")) else {
+async fn serves(port: &Port) -> bool {
+    let Ok(endpoint) = Endpoint::from_shared(format!("http://{}", port.address())) else {
         return false;
     };
     let Ok(channel) = endpoint.connect().await else {

@@ -35,7 +35,7 @@ impl Backends {
             .tempdir()?;
         // The database's own user must be able to pass through.
         std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755))?;
-        let (postgres_port, redis_port) = (free_port()?, free_port()?);
+        let [postgres_port, redis_port] = free_ports()?;
         let mut backends = Self {
             postgres_url: format!("postgres://postgres@127.0.0.1:{postgres_port}/postgres"),
             redis_url: format!("redis://127.0.0.1:{redis_port}"),
@@ -167,8 +167,11 @@ impl Drop for Backends {
     }
 }
 
-fn free_port() -> anyhow::Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+/// Bound at the same time, so that they differ.
+fn free_ports() -> anyhow::Result<[u16; 2]> {
+    let bind = || TcpListener::bind("127.0.0.1:0");
+    let both = (bind()?, bind()?);
+    Ok([both.0.local_addr()?.port(), both.1.local_addr()?.port()])
 }
 
 fn running_as_root() -> bool {

@@ -1,12 +1,15 @@
 //! Services asking each other: the same client, with and without a socket.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use dossier_kernel::{Clock, Ctx, Reason, Role, TenantId};
 use dossier_rpc::{Channel, Local, TokenSource};
+use dossier_testkit::Port;
 use tonic::Code;
 
+use crate::access;
 use crate::details::refused;
 use crate::echo::EchoClient;
 use crate::rig::{Rig, person};
@@ -146,11 +149,8 @@ async fn the_callers_own_machine_is_no_reason_to_let_a_call_in() {
 #[tokio::test]
 async fn a_peer_that_is_not_there_is_unavailable() {
     let tokens = || TokenSource::none();
-    let closed = tokio::net::TcpListener::bind("127.0.0.1:0")
-        .await
-        .expect("a port");
-    let uri = format!("http://{}", closed.local_addr().expect("an address"));
-    drop(closed);
+    let closed = Port::hold().expect("a port");
+    let uri = format!("http://{}", closed.address());
     for channel in [
         Channel::in_process(&Local::new(), tokens()),
         Channel::network(&uri, tokens()).expect("an address"),
@@ -176,9 +176,10 @@ async fn a_peer_that_is_not_there_is_unavailable() {
 
 #[tokio::test]
 async fn a_connection_that_is_lost_is_made_again() {
-    let first = Rig::start().await;
-    let address = first.address;
-    let tokens = TokenSource::service(first.key.clone(), "tester", Clock::system());
+    let port = Port::hold().expect("a port");
+    let key = Arc::new(access::signing_key());
+    let first = Rig::at(&port, &key).await;
+    let tokens = TokenSource::service(key.clone(), "tester", Clock::system());
     let channel = Channel::network(&first.uri(), tokens)
         .expect("an address")
         .with_patience(Duration::from_millis(300));
@@ -191,20 +192,20 @@ async fn a_connection_that_is_lost_is_made_again() {
             .map(|heard| heard.text)
     };
     assert_eq!(ask().await.expect("heard"), "x");
-    let key = first.key.clone();
     first.drained().await;
     assert_eq!(
         ask().await.expect_err("nobody").reason(),
         Reason::Unavailable
     );
-    let _second = Rig::again(address, key).await;
+    let _second = Rig::at(&port, &key).await;
     assert_eq!(ask().await.expect("heard again"), "x");
 }
 
 #[tokio::test]
 async fn a_patient_caller_does_not_notice_a_restart() {
-    let first = Rig::start().await;
-    let (address, key) = (first.address, first.key.clone());
+    let port = Port::hold().expect("a port");
+    let key = Arc::new(access::signing_key());
+    let first = Rig::at(&port, &key).await;
     let tokens = TokenSource::service(key.clone(), "tester", Clock::system());
     let channel = Channel::network(&first.uri(), tokens)
         .expect("an address")
@@ -213,7 +214,7 @@ async fn a_patient_caller_does_not_notice_a_restart() {
         first.drained().await;
         // Long enough for every caller to find nobody there.
         tokio::time::sleep(Duration::from_millis(200)).await;
-        Rig::again(address, key).await
+        Rig::at(&port, &key).await
     };
     let callers = futures::future::join_all((0..16).map(|_| async {
         let begun = Instant::now();

@@ -8,6 +8,7 @@ use std::time::Duration;
 use dossier_access::SigningKey;
 use dossier_kernel::{Clock, Ctx, Principal, PrincipalKind, Role, TenantId};
 use dossier_rpc::{Channel, Drain, Edge, Health, Local, Part, Server, ServingStatus, TokenSource};
+use dossier_testkit::Port;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
@@ -46,9 +47,9 @@ impl Rig {
         Self::on(any, Arc::new(access::signing_key()), change).await
     }
 
-    /// A second server where one was before.
-    pub async fn again(address: SocketAddr, key: Arc<SigningKey>) -> Self {
-        Self::on(address, key, |_| {}).await
+    /// Where another server was before, or will be.
+    pub async fn at(port: &Port, key: &Arc<SigningKey>) -> Self {
+        Self::on(port.address(), Arc::clone(key), |_| {}).await
     }
 
     async fn on(address: SocketAddr, key: Arc<SigningKey>, change: impl FnOnce(&mut Edge)) -> Self {
