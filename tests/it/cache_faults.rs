@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 use dossier_proto::profile::v1 as profile;
 use dossier_testkit::{
     Backend, Clients, Dice, Plan, Proxy, Redis, Shape, Soak, Suite, Way, build, harness,
@@ -25,8 +25,13 @@ const NOTICED: Duration = Duration::from_secs(1);
 const ILL: Duration = Duration::from_millis(1_800);
 /// How soon after the heal everybody reads what the store has.
 const HEALED: Duration = Duration::from_secs(10);
-/// The bar is 3 times; what a test may assert on a machine that does other things is less.
-const TAIL_RATIO_MAX: f64 = 20.0;
+/// The bar is 3 times; what a test may assert on a machine that does other things is less. A few
+/// stalls of the machine make a p99 of any length; what every call pays shows in the median.
+const TAIL_RATIO_MAX: u32 = 20;
+const TAIL_LEAST: Duration = Duration::from_millis(50);
+const HALF_RATIO_MAX: u32 = 8;
+/// The bar stays below the 20 ms for which an answer of Redis is waited for.
+const HALF_LEAST: Duration = Duration::from_millis(2);
 
 #[derive(Clone, Copy, Debug)]
 enum Fault {
@@ -55,24 +60,28 @@ async fn a_stale_value_is_noticed() -> anyhow::Result<()> {
         return Ok(());
     }
     const KEEP: &str = "for _, key in ipairs(redis.call('KEYS', 'dossier:*')) do \
-                        redis.call('COPY', key, 'kept:' .. key) end";
+                        redis.call('COPY', key, 'kept:' .. key, 'REPLACE') end";
     const BRING_BACK: &str = "for _, key in ipairs(redis.call('KEYS', 'kept:*')) do \
                               redis.call('COPY', key, string.sub(key, 6), 'REPLACE') end";
+    const ROUNDS: usize = 20;
     let rig = Rig::start(Backend::SqliteMemory).await?;
     let mut caller = Caller::create(&rig.suite.clients()?, 0).await?;
-    caller.change().await?;
-    caller.compare().await?;
-    rig.redis.command(&["EVAL", KEEP, "0"])?;
-    caller.change().await?;
-    rig.redis.command(&["EVAL", BRING_BACK, "0"])?;
-    let noticed = caller.compare().await.err().context("not noticed")?;
-    ensure!(
-        noticed
-            .to_string()
-            .contains("reads change 1 after change 2"),
-        "{noticed}"
-    );
-    Ok(())
+    // Redis has 20 ms for an answer: where it is late once, the cache does without it, rightly.
+    for _ in 0..ROUNDS {
+        caller.change().await?;
+        caller.compare().await?;
+        let old = caller.changes;
+        rig.redis.command(&["EVAL", KEEP, "0"])?;
+        caller.change().await?;
+        rig.redis.command(&["EVAL", BRING_BACK, "0"])?;
+        let Err(noticed) = caller.compare().await else {
+            continue;
+        };
+        let words = format!("reads change {old} after change {}", caller.changes);
+        ensure!(noticed.to_string().contains(&words), "{noticed}");
+        return Ok(());
+    }
+    bail!("not noticed")
 }
 
 async fn run(soak: &mut Soak) -> anyhow::Result<()> {
@@ -115,12 +124,17 @@ async fn one(rig: &mut Rig, load: &mut Load, fault: Fault, dice: &mut Dice) -> a
         ensure!(begun.elapsed() < HEALED, "{stale:#}");
     }
     load.go_on(callers);
-    let ratio = ill.as_secs_f64() / well.as_secs_f64();
+    let ratio = ill.tail.as_secs_f64() / well.tail.as_secs_f64();
     eprintln!(
-        "{fault:?}: p99 {well:?} without, {at_first:?} in the first second, {ill:?} after it \
-         ({ratio:.1} times)"
+        "{fault:?}: p99 {:?} without, {:?} in the first second, {:?} after it ({ratio:.1} times)",
+        well.tail, at_first.tail, ill.tail
     );
-    ensure!(ratio < TAIL_RATIO_MAX, "p99 went from {well:?} to {ill:?}");
+    let tail_max = well.tail.max(TAIL_LEAST) * TAIL_RATIO_MAX;
+    let half_max = well.half.max(HALF_LEAST) * HALF_RATIO_MAX;
+    ensure!(
+        ill.tail < tail_max && ill.half < half_max,
+        "went from {well:?} to {ill:?}"
+    );
     Ok(())
 }
 
@@ -237,6 +251,13 @@ impl Caller {
     }
 }
 
+/// The median and the 99th percentile.
+#[derive(Clone, Copy, Debug)]
+struct Took {
+    half: Duration,
+    tail: Duration,
+}
+
 /// Callers who change and read one after the other, until told to stop.
 struct Load {
     running: Vec<JoinHandle<anyhow::Result<Caller>>>,
@@ -281,8 +302,8 @@ impl Load {
         }
     }
 
-    /// The 99th percentile of what reads took, of so long.
-    async fn measure(&mut self, how_long: Duration) -> anyhow::Result<Duration> {
+    /// What reads took, of so long.
+    async fn measure(&mut self, how_long: Duration) -> anyhow::Result<Took> {
         self.take();
         // What is measured is calls over time.
         tokio::time::sleep(how_long).await;
@@ -291,8 +312,9 @@ impl Load {
             self.pause().await?;
         }
         taken.sort_unstable();
-        let p99 = taken.len() * 99 / 100;
-        taken.get(p99).copied().context("no call was answered")
+        let at = |percent: usize| taken.get(taken.len() * percent / 100).copied();
+        let (half, tail) = at(50).zip(at(99)).context("no call was answered")?;
+        Ok(Took { half, tail })
     }
 
     fn take(&self) -> Vec<Duration> {

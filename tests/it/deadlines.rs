@@ -22,7 +22,7 @@ const CYCLES: u64 = 10;
 const CALLS: usize = 48;
 /// What a call may take from its caller to the store before it counts as late for certain: the
 /// deadline is counted from its arrival.
-const ON_THE_WAY: Duration = Duration::from_millis(300);
+const ON_THE_WAY: Duration = Duration::from_secs(1);
 /// How long after the last deadline nothing more may come.
 const QUIET: Duration = Duration::from_millis(200);
 
@@ -158,7 +158,12 @@ async fn run(soak: &mut Soak) -> anyhow::Result<()> {
         "one kind of outcome is missing"
     );
     let all = answered + exceeded + made_way;
-    ensure!(made_way * 20 <= all, "more than a twentieth made way");
+    // Calls make way in groups: a few of these are many of the calls of a short run.
+    let share = if soak.cycles < 100 { 4 } else { 20 };
+    ensure!(
+        made_way * share <= all,
+        "more than one in {share} made way: {made_way} of {all}"
+    );
     Ok(())
 }
 
@@ -200,7 +205,12 @@ impl Rig {
 
     /// Calls of all kinds of deadlines while the store is held for some time.
     async fn cycle(&mut self, cycle: u64, dice: &mut Dice) -> anyhow::Result<Vec<Call>> {
-        let held_for = Duration::from_millis(dice.within(100..700));
+        // A short hold lets some calls through; a long one outlasts deadlines by more than the way.
+        let range = match cycle % 2 {
+            0 => 100..700,
+            _ => 1_500..2_000,
+        };
+        let held_for = Duration::from_millis(dice.within(range));
         let deadlines: Vec<_> = (0..CALLS)
             .map(|_| Duration::from_millis(dice.within(5..900)))
             .collect();
@@ -355,14 +365,19 @@ impl Hold {
         );
         let begun = Instant::now();
         let holding = suite.sql_in_background(&lock)?;
-        while suite.sql_as_admin(HELD)? != "1" {
+        // When it was certainly not taken yet.
+        let mut before = begun;
+        loop {
+            let asked = Instant::now();
+            if suite.sql_as_admin(HELD)? == "1" {
+                return Ok(Self::Postgres(Box::new(holding), before + held_for));
+            }
+            before = asked;
             ensure!(
                 begun.elapsed() < Duration::from_secs(10),
                 "the lock is not taken"
             );
         }
-        // Not released before this: the lock was taken after the beginning.
-        Ok(Self::Postgres(Box::new(holding), begun + held_for))
     }
 
     /// When it was released, or a little before.

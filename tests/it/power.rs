@@ -43,16 +43,23 @@ async fn the_loss_that_synchronous_normal_allows_is_noticed() -> anyhow::Result<
     let mut dice = Dice::random();
     eprintln!("seed {}", dice.seed);
     let mut night = Night::record(&mut dice, Some("db::synchronous_normal=return")).await?;
-    for _ in 0..CUTS {
+    // The first loss ends it.
+    let cuts = 5 * CUTS;
+    for _ in 0..cuts {
         let Err(noticed) = night.cut(&mut dice).await else {
             continue;
         };
         let words = format!("{noticed:#}");
+        // Where looking takes long, reads may be refused before the loss is come to.
+        if words.contains("cannot be written down") {
+            night.suite.kill()?;
+            continue;
+        }
         ensure!(words.contains("is lost"), "{words}");
         eprintln!("noticed: {words}");
         return Ok(());
     }
-    anyhow::bail!("{CUTS} cuts and no loss, though nothing was synced")
+    anyhow::bail!("{cuts} cuts and no loss, though nothing was synced")
 }
 
 async fn run(soak: &mut Soak) -> anyhow::Result<()> {

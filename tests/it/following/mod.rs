@@ -12,8 +12,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-#[cfg(feature = "failpoints")]
-use anyhow::Context as _;
 use anyhow::{bail, ensure};
 use dossier_proto::segmentation::v1 as segmentation;
 use dossier_testkit::{Backend, Clients, Plan, Shape, Soak, Suite, build, harness};
@@ -39,22 +37,35 @@ harness!("follow", run, KILLS);
 #[cfg(feature = "failpoints")]
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_that_is_applied_twice_is_noticed() -> anyhow::Result<()> {
+    const LIVES: usize = 5;
     let mut soak = Soak::begin("follow", Backend::SqliteMemory, KILLS)?;
+    // Reading on heals what was forgotten last: it shows where something was kept after it.
+    for _ in 0..LIVES {
+        let Some(noticed) = applied_twice(&mut soak).await? else {
+            continue;
+        };
+        eprintln!("noticed: {noticed}");
+        ensure!(noticed.contains("differences"), "{noticed}");
+        return Ok(());
+    }
+    bail!("not noticed")
+}
+
+/// What is noticed of one suite with this bug.
+#[cfg(feature = "failpoints")]
+async fn applied_twice(soak: &mut Soak) -> anyhow::Result<Option<String>> {
     let mut suite = Suite::prepare(PLAN, None)?;
     let bug = "consumer::forget_cursor=50%return;segmentation::count_again=return".to_owned();
     suite.set_environment(vec![("FAILPOINTS".to_owned(), bug)]);
     suite.start_again().await?;
     let clients = suite.clients()?;
-    let followed = follow(&mut suite, &mut soak).await?;
+    let followed = follow(&mut suite, soak).await?;
     // A consumer that forgot its last cursor never says that it caught up.
     suite.set_environment(Vec::new());
     suite.kill_one(SEGMENTATION)?;
     suite.start_one_again(SEGMENTATION).await?;
     let noticed = followed.judge(&clients).await.err();
-    let noticed = format!("{:#}", noticed.context("not noticed")?);
-    eprintln!("noticed: {noticed}");
-    ensure!(noticed.contains("differences"), "{noticed}");
-    Ok(())
+    Ok(noticed.map(|noticed| format!("{noticed:#}")))
 }
 
 async fn run(soak: &mut Soak) -> anyhow::Result<()> {

@@ -23,8 +23,10 @@ use verdict::Verdict;
 /// Spoilt requests of each RPC.
 const CYCLES: u64 = 40;
 const AT_ONCE: usize = 16;
-/// Nothing that is refused takes this long; what waits by contract is cut off here.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Nothing that is refused takes this long.
+const PATIENCE: Duration = Duration::from_secs(25);
+/// What waits by contract is cut off here.
+const ENOUGH: Duration = Duration::from_secs(10);
 /// Spoilt requests that begin with the same good one.
 const OF_ONE_EXAMPLE: u64 = 40;
 
@@ -78,7 +80,11 @@ async fn run(soak: &mut Soak) -> anyhow::Result<()> {
 /// `None` when there was no answer in time.
 async fn attempt(caller: &Caller, rpc: &Rpc, messages: &[Bytes]) -> Option<Result<Answer, Status>> {
     let request = Request::new(futures::stream::iter(messages.to_vec()));
-    tokio::time::timeout(PATIENCE, caller.send(rpc, request))
+    let patience = match verdict::waits_by_contract(rpc) {
+        true => ENOUGH,
+        false => PATIENCE,
+    };
+    tokio::time::timeout(patience, caller.send(rpc, request))
         .await
         .ok()
 }

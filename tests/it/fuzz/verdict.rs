@@ -15,8 +15,7 @@ impl Verdict {
     pub fn of(rpc: &Rpc, answer: Option<&Result<Answer, Status>>) -> Self {
         let bad = |words: &str| Self::Bad(words.to_owned());
         match answer {
-            // A watch and a wait last until the caller has enough.
-            None if rpc.is_server_streaming() || rpc.name.contains("Await") => Self::Fine,
+            None if waits_by_contract(rpc) => Self::Fine,
             None => bad("no answer in time"),
             Some(Ok(_)) => Self::Fine,
             Some(Err(status)) => {
@@ -50,6 +49,11 @@ impl Verdict {
         let shown: Vec<_> = messages.iter().take(4).map(shown).collect();
         bail!("{}: {words}; after\n{}", rpc.name, shown.join("\n"))
     }
+}
+
+/// A watch and a wait last until the caller has enough.
+pub fn waits_by_contract(rpc: &Rpc) -> bool {
+    rpc.is_server_streaming() || rpc.name.contains("Await")
 }
 
 /// A panic is caught and answered, so the log tells of it.
