@@ -223,7 +223,7 @@ async fn a_dead_redis_is_a_miss_and_soon_costs_nothing() {
         assert_eq!(found(&cache, &key).await, None);
     }
     assert!(
-        begun.elapsed() < Duration::from_secs(1),
+        begun.elapsed() < Duration::from_secs(5),
         "the breaker is open"
     );
     let loaded = cache.get_or_load(&key, TTL, || async {
@@ -244,10 +244,11 @@ async fn a_silent_redis_is_waited_for_a_few_times_only() {
         .await
         .expect("an address");
     let begun = std::time::Instant::now();
-    for _ in 0..100 {
+    for _ in 0..1_000 {
         assert_eq!(found(&cache, &fresh_key()).await, None);
     }
-    assert!(begun.elapsed() < Duration::from_secs(1));
+    // Half of what they would take if each waited.
+    assert!(begun.elapsed() < 500 * ANSWER_TIMEOUT);
 }
 
 /// A way to `target` that can be cut and mended.

@@ -97,11 +97,11 @@ async fn reads_stop_about_a_second_after_the_log_does_and_heal_by_themselves() {
     for world in World::each().await {
         let [breaks, heals] = refuse(world.test.db.backend());
         world.execute(breaks).await.expect("breaks");
+        let begun = std::time::Instant::now();
         world.audit.start();
         let reader = reading("shop");
         let read = || async { world.audit.saw(&reader, direct(1)).await.is_ok() };
         assert!(read().await, "the log was not asked yet");
-        let begun = std::time::Instant::now();
         eventually(|| async { !read().await }, "DIRECT reads stop").await;
         let after = begun.elapsed();
         assert!(world.audit.is_failing(), "operators see it");

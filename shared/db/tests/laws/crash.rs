@@ -14,6 +14,7 @@ use crate::thing::{self, ctx, tenant};
 const CHILD: &str = "DOSSIER_LAWS_CRASH_CHILD";
 const CYCLES: u64 = 12;
 const WRITERS: usize = 16;
+const START_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Not a test of its own: the process that is killed. Writes pairs and prints each acknowledgement.
 #[test]
@@ -75,16 +76,23 @@ fn no_acknowledged_write_is_lost_or_halved_by_a_kill() {
             .spawn()
             .expect("starts");
         let out = BufReader::new(child.stdout.take().expect("piped"));
+        let (begins, begun) = std::sync::mpsc::channel();
         let reader = std::thread::spawn(move || {
             let lines = out.lines().map_while(Result::ok);
             lines
                 .filter_map(|line| Some(line.split_once("ack ")?.1.to_owned()))
+                // Only the first is waited for.
+                .inspect(|_| {
+                    let _ = begins.send(());
+                })
                 .collect::<Vec<_>>()
         });
+        let begun = begun.recv_timeout(START_TIMEOUT);
         // Each cycle dies at another moment; the times are part of the harness, not a wait.
-        std::thread::sleep(Duration::from_millis(150 + cycle * 37 % 200));
+        std::thread::sleep(Duration::from_millis(5 + cycle * 37 % 200));
         child.kill().expect("kill -9");
         child.wait().expect("dies");
+        begun.expect("an acknowledgement");
         acknowledged.extend(reader.join().expect("reads"));
     }
     runtime.block_on(async {

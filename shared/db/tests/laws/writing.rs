@@ -153,14 +153,15 @@ async fn slow_company_carries_nothing_past_its_deadline() {
     };
     // The first keeps the writer busy, so that the others come to share a transaction.
     let first = company("first", Duration::from_millis(50), ctx());
+    // As long as it can be: work without a deadline joins what has a second left.
     let quick = company(
         "quick",
         Duration::ZERO,
-        ctx().with_timeout(Duration::from_millis(400)),
+        ctx().with_timeout(Duration::from_millis(950)),
     );
-    let slow = company("slow", Duration::from_millis(600), ctx());
-    let later = ctx().with_timeout(Duration::from_secs(5));
-    let later = company("later", Duration::from_millis(600), later);
+    let slow = company("slow", Duration::from_millis(1_200), ctx());
+    let later = ctx().with_timeout(Duration::from_secs(10));
+    let later = company("later", Duration::from_millis(1_200), later);
     let (first, quick, slow, later) = tokio::join!(first, quick, slow, later);
     first.expect("writes");
     quick.expect("is committed before the slow ones end");

@@ -32,9 +32,9 @@ async fn calls_in_flight_finish_and_streams_end_with_their_last_item() {
         Wire::Serving
     );
     let mut other = rig.client().await;
-    let in_flight = tokio::spawn(async move { other.say("sleep:300").await });
+    let in_flight = tokio::spawn(async move { other.say("sleep:1000").await });
     // Until it is in flight: the server answers calls of one connection in no promised order.
-    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
 
     let address = rig.address;
     let started = Instant::now();

@@ -93,10 +93,12 @@ async fn calls_made_to_be_reset_end_the_connection() {
 
 #[tokio::test]
 async fn a_body_that_trickles_gives_its_place_back() {
+    // Others connect and are refused meanwhile.
+    const BODY_TIMEOUT: Duration = Duration::from_secs(4);
     let rig = Rig::with(|edge| {
         edge.limits.calls_min = 1;
         edge.limits.calls_max = 1;
-        edge.limits.message_timeout = SHORT;
+        edge.limits.message_timeout = BODY_TIMEOUT;
     })
     .await;
     let mut wire = Wire::open(rig.address).await;
@@ -109,7 +111,7 @@ async fn a_body_that_trickles_gives_its_place_back() {
             tokio::task::yield_now().await;
         }
     };
-    let taken = tokio::time::timeout(SHORT / 2, taken).await;
+    let taken = tokio::time::timeout(BODY_TIMEOUT / 2, taken).await;
     taken.expect("the one place is taken while the body is waited for");
     wire.wait_for(HEADERS).await.expect("a refusal");
     // The place is free as soon as the refusal is out.
@@ -128,8 +130,8 @@ async fn streams_may_be_silent_between_messages_and_not_within_one() {
     tokio::time::sleep(SHORT * 2).await;
     assert!(wire.send(&message).await);
     let half = frame(DATA, 0, 1, &message[9..12]);
-    assert!(wire.send(&half).await);
     let begun = Instant::now();
+    assert!(wire.send(&half).await);
     wire.wait_for(HEADERS).await.expect("a refusal");
     assert!(
         begun.elapsed() >= SHORT / 2,
@@ -139,9 +141,11 @@ async fn streams_may_be_silent_between_messages_and_not_within_one() {
 
 #[tokio::test]
 async fn connections_that_ask_nothing_are_closed() {
+    // Those that do ask must come to it in this time.
+    const TIMEOUT: Duration = Duration::from_secs(1);
     let rig = Rig::with(|edge| {
-        edge.limits.first_call_timeout = SHORT;
-        edge.limits.idle_timeout = SHORT;
+        edge.limits.first_call_timeout = TIMEOUT;
+        edge.limits.idle_timeout = TIMEOUT;
     })
     .await;
     Wire::connect(rig.address).await.closed().await;
@@ -156,10 +160,10 @@ async fn connections_that_ask_nothing_are_closed() {
     let mut client = rig.client().await;
     let mut stream = client.tell("wait").await.expect("begins");
     stream.message().await.expect("an item").expect("one");
-    tokio::time::sleep(SHORT * 3).await;
+    tokio::time::sleep(TIMEOUT * 2).await;
     client.say("x").await.expect("on the same connection");
     drop(stream);
-    tokio::time::sleep(SHORT * 3).await;
+    tokio::time::sleep(TIMEOUT * 2).await;
     client.say("x").await.expect("on another connection");
 }
 

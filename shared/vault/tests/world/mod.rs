@@ -231,10 +231,19 @@ impl World {
 
     /// With the registry of a service that may have forgotten something.
     pub async fn work_by(&self, vault: &Vault, registry: Registry) {
+        self.work(vault, registry, Phase::Done).await;
+    }
+
+    /// Until all rotations are in this phase.
+    pub async fn work_until(&self, vault: &Vault, phase: Phase) {
+        self.work(vault, REGISTRY, phase).await;
+    }
+
+    async fn work(&self, vault: &Vault, registry: Registry, phase: Phase) {
         let done = async {
             loop {
                 let rotations = vault.rotations(&tenant()).await.expect("reads");
-                if rotations.iter().all(|one| one.phase == Phase::Done) {
+                if rotations.iter().all(|one| one.phase == phase) {
                     return;
                 }
                 tokio::time::sleep(Duration::from_millis(10)).await;
