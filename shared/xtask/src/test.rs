@@ -4,13 +4,13 @@
 use std::process::Command;
 
 use crate::backends::Backends;
-use crate::command::{run, succeeds};
+use crate::command::run;
 use crate::tools;
 use crate::workspace::{FAILPOINTS, Workspace};
 
 #[derive(clap::Args)]
 pub struct Options {
-    /// Handed on to `cargo nextest run`, or to `cargo test` where nextest is not installed.
+    /// Handed on to `cargo nextest run`.
     #[arg(last = true)]
     arguments: Vec<String>,
 }
@@ -37,18 +37,14 @@ fn build(workspace: &Workspace) -> anyhow::Result<()> {
 
 /// The test runner with everything the tests ask the environment for.
 fn prepared(workspace: &Workspace, backends: &Backends) -> anyhow::Result<Command> {
-    let mut cargo = workspace.cargo();
-    cargo
+    let mut tests = workspace.command(tools::nextest(workspace)?);
+    tests
         .env("DOSSIER_TEST_POSTGRES_URL", &backends.postgres_url)
         .env("DOSSIER_TEST_REDIS_URL", &backends.redis_url)
         .env("DOSSIER_TEST_PYTHON", tools::python(workspace)?)
         .env("DOSSIER_TEST_FEBRL", tools::febrl(workspace)?)
         .env("DOSSIER_TEST_NODE_MODULES", tools::node_modules(workspace)?)
         .env_remove("DOSSIER_TEST_BACKENDS");
-    if succeeds(workspace.cargo().args(["nextest", "--version"])) {
-        cargo.args(["nextest", "run", "--no-fail-fast"]);
-    } else {
-        cargo.args(["test", "--no-fail-fast"]);
-    }
-    Ok(cargo)
+    tests.args(["nextest", "run", "--no-fail-fast"]);
+    Ok(tests)
 }

@@ -11,6 +11,7 @@ use crate::workspace::Workspace;
 /// The version that wrote the committed baseline.
 const BUF_VERSION: &str = "1.75.0";
 const DENY_VERSION: &str = "0.20.2";
+const NEXTEST_VERSION: &str = "0.9.143";
 
 /// A program, and the Debian package that brings it.
 pub struct Program {
@@ -145,15 +146,30 @@ pub fn buf(workspace: &Workspace) -> anyhow::Result<PathBuf> {
     Ok(buf)
 }
 
-/// The `cargo-deny` program, built from source once.
+/// The `cargo-deny` program.
 pub fn cargo_deny(workspace: &Workspace) -> anyhow::Result<PathBuf> {
-    let dir = workspace.tool_dir(&format!("cargo-deny-{DENY_VERSION}"))?;
-    let program = dir.join("bin/cargo-deny");
+    built(workspace, "cargo-deny", DENY_VERSION)
+}
+
+/// The `cargo-nextest` program, of any version that is there. `cargo test` would not do: it does not
+/// keep tests that measure time apart from the others.
+pub fn nextest(workspace: &Workspace) -> anyhow::Result<PathBuf> {
+    const NAME: &str = "cargo-nextest";
+    if exists(NAME) {
+        return Ok(NAME.into());
+    }
+    built(workspace, NAME, NEXTEST_VERSION)
+}
+
+/// A program that is built from source once.
+fn built(workspace: &Workspace, name: &str, version: &str) -> anyhow::Result<PathBuf> {
+    let dir = workspace.tool_dir(&format!("{name}-{version}"))?;
+    let program = dir.join("bin").join(name);
     if !program.exists() {
-        eprintln!("building cargo-deny {DENY_VERSION}");
+        eprintln!("building {name} {version}");
         let mut install = workspace.cargo();
-        install.args(["install", "--quiet", "--locked", "cargo-deny"]);
-        install.args(["--version", DENY_VERSION]);
+        install.args(["install", "--quiet", "--locked", name]);
+        install.args(["--version", version]);
         run_quietly(install.arg("--root").arg(&dir))?;
     }
     Ok(program)

@@ -1,5 +1,6 @@
 //! Where the workspace is and where it builds.
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -38,10 +39,15 @@ impl Workspace {
         })
     }
 
-    /// A cargo command that runs in the root folder, as if it were typed there: what `cargo run`
-    /// tells this program of its own package makes ring, and all that stands on it, be built again.
+    /// [`Self::command`] of the cargo that runs this program.
     pub fn cargo(&self) -> Command {
-        let mut command = Command::new(cargo());
+        self.command(cargo())
+    }
+
+    /// A command that runs in the root folder, as if it were typed there: what `cargo run` tells
+    /// this program of its own package makes ring, and all that stands on it, be built again.
+    pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(program);
         for (name, _) in std::env::vars_os() {
             let told = name.to_str().is_some_and(|name| {
                 name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
