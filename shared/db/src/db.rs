@@ -10,7 +10,7 @@ use sea_orm::DatabaseConnection;
 use sea_orm_migration::MigrationTrait;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::sync::{Mutex, watch};
+use tokio::sync::{Mutex, Semaphore, watch};
 use tokio::task::JoinHandle;
 
 use crate::idempotency::{self, Claim, Kept};
@@ -35,6 +35,8 @@ struct Inner {
     writing: Writing,
     committed: watch::Sender<u64>,
     stop: watch::Sender<bool>,
+    /// Turns to hold a connection for a snapshot.
+    snapshots: Semaphore,
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -80,6 +82,7 @@ impl Db {
             writing,
             committed,
             stop,
+            snapshots: Semaphore::new((options.max_connections / 2).max(1) as usize),
             tasks: Mutex::new(tasks),
         };
         let db = Self(Arc::new(inner));
@@ -127,6 +130,10 @@ impl Db {
     /// For reading what belongs to `tenant`, or to all where that is [`TenantId::all`].
     pub fn reader_of(&self, tenant: &TenantId) -> Reader {
         Reader::new(&self.0.reader, tenant)
+    }
+
+    pub(crate) fn snapshots(&self) -> &Semaphore {
+        &self.0.snapshots
     }
 
     /// Whether the database itself keeps tenants apart for the role it was opened with.

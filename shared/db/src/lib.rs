@@ -15,6 +15,7 @@ mod options;
 mod postgres;
 mod reader;
 mod scope;
+mod snapshot;
 mod sqlite;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -31,5 +32,6 @@ pub use once::Once;
 pub use options::{Backend, Options};
 pub use reader::Reader;
 pub use scope::{TenantScoped, delete_many, find, update_many};
+pub use snapshot::Parts;
 pub use tx::{BeforeCommit, Change, Committed, Position, Staged, Tx};
 pub use wall::Wall;

@@ -32,7 +32,7 @@ impl Reader {
     }
 
     /// A transaction in which everything is seen as it was at its first statement.
-    pub async fn snapshot(&self) -> Result<DatabaseTransaction> {
+    pub(crate) async fn snapshot(&self) -> Result<DatabaseTransaction> {
         let isolation_level = match self.get_database_backend() {
             DbBackend::Postgres => Some(IsolationLevel::RepeatableRead),
             // SQLite's readers see one state from their first read on without being told.

@@ -159,8 +159,8 @@ impl CustomerService for Api {
         &self,
         call: Request<ExportCustomersRequest>,
     ) -> Answer<Self::ExportCustomersStream> {
-        let ctx = ctx(&call)?;
-        let file = export::run(&self.profile, &ctx, call.into_inner()).await;
+        let (ctx, stop) = (ctx(&call)?, dossier_rpc::stop(&call));
+        let file = export::run(&self.profile, &ctx, call.into_inner(), stop).await;
         file.map(Response::new).map_err(status)
     }
 
@@ -170,14 +170,14 @@ impl CustomerService for Api {
         &self,
         call: Request<WatchCustomersRequest>,
     ) -> Answer<Self::WatchCustomersStream> {
-        let ctx = ctx(&call)?;
+        let (ctx, stop) = (ctx(&call)?, dossier_rpc::stop(&call));
         let WatchCustomersRequest {
             cursor,
             include_snapshot,
         } = call.into_inner();
         let changes = self
             .profile
-            .watch_customers(&ctx, &cursor, include_snapshot)
+            .watch_customers(&ctx, &cursor, include_snapshot, stop)
             .await;
         let changes = changes.map_err(status)?;
         let messages = changes.map(|item| item.map(watch::encode).map_err(status));

@@ -11,6 +11,7 @@ use dossier_tabular::{Format, Writer};
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use prost::Message;
 use prost_reflect::{DynamicMessage, MessageDescriptor};
+use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 use super::{customer, entry, protobuf_json};
@@ -25,10 +26,11 @@ pub async fn run(
     profile: &Profile,
     ctx: &Ctx,
     request: ExportCustomersRequest,
+    stop: CancellationToken,
 ) -> Result<BoxStream<'static, Result<ExportCustomersResponse, Status>>> {
     let ExportCustomersRequest { format, filter } = request;
     let shape = Shape::of(ExportFormat::try_from(format).unwrap_or_default())?;
-    let Export { attributes, pages } = profile.export_customers(ctx, &filter).await?;
+    let Export { attributes, pages } = profile.export_customers(ctx, filter, stop).await?;
     let file = File::begin(shape, attributes)?;
     let turns = pages.map(Some).chain(stream::iter([None]));
     let parts = turns.scan(Some(file), |file, turn| {

@@ -1,10 +1,9 @@
 //! Exports: every customer that the caller may see, as all of them were at one instant.
 
-use std::sync::Arc;
-
 use dossier_filter::Filter;
 use dossier_kernel::{Ctx, Error, Result};
-use futures::stream::{self, BoxStream, StreamExt};
+use futures::stream::{BoxStream, StreamExt, TryStreamExt};
+use tokio_util::sync::CancellationToken;
 
 use super::{Profile, Seen};
 use crate::store;
@@ -21,45 +20,63 @@ pub struct Export {
     pub pages: BoxStream<'static, Result<Vec<Seen>>>,
 }
 
+/// A piece of an export.
+enum Part {
+    /// Comes first.
+    Attributes(Vec<String>),
+    Customers(Vec<Seen>),
+}
+
 impl Profile {
-    /// Reads in one transaction from beginning to end; memory holds a page.
-    pub async fn export_customers(&self, ctx: &Ctx, filter: &str) -> Result<Export> {
-        let snapshot = self.0.db.reader_of(&ctx.tenant).snapshot().await?;
-        let definitions = store::attribute_definition::all(&snapshot, &ctx.tenant).await?;
-        let schema = CustomerSchema {
-            definitions: &definitions,
-        };
-        let filter = Filter::parse(filter, &schema)?;
-        let attributes = definitions.keys().cloned().collect();
-        let given = Arc::new((self.clone(), ctx.clone(), filter, definitions));
-        let pages = stream::try_unfold(Some((snapshot, None)), move |place| {
-            let given = Arc::clone(&given);
-            async move {
-                let (profile, ctx, filter, definitions) = &*given;
-                let Some((snapshot, after)) = place else {
-                    return Ok(None);
+    /// Reads in one transaction from beginning to end; memory holds two pages.
+    pub async fn export_customers(
+        &self,
+        ctx: &Ctx,
+        filter: String,
+        stop: CancellationToken,
+    ) -> Result<Export> {
+        let (profile, of) = (self.clone(), ctx.clone());
+        let mut parts = self.0.db.snapshot(&ctx.tenant, stop, move |tx, parts| {
+            Box::pin(async move {
+                let (db, ctx) = (&profile.0.db, &of);
+                let definitions = store::attribute_definition::all(tx, &ctx.tenant).await?;
+                let schema = CustomerSchema {
+                    definitions: &definitions,
                 };
-                if profile.stop().is_cancelled() {
-                    return Err(Error::unavailable(
-                        "The server stops; begin the export anew.",
-                    ));
+                let filter = Filter::parse(&filter, &schema)?;
+                let attributes = definitions.keys().cloned().collect();
+                parts.give(Part::Attributes(attributes)).await?;
+                let mut after = None;
+                loop {
+                    let page = list::Page {
+                        filter: &filter,
+                        definitions: &definitions,
+                        order: &[],
+                        show_deleted: false,
+                        after: after.as_deref(),
+                        size: PAGE,
+                    };
+                    let (rows, next) = list::page(tx, db.backend(), &ctx.tenant, page).await?;
+                    let visible = profile.visible(ctx, rows)?;
+                    let seen = profile.open_in(tx, &ctx.tenant, visible).await?;
+                    profile.tell_audit(ctx, &seen).await?;
+                    parts.give(Part::Customers(seen)).await?;
+                    if next.is_none() {
+                        return Ok(());
+                    }
+                    after = next;
                 }
-                let page = list::Page {
-                    filter,
-                    definitions,
-                    order: &[],
-                    show_deleted: false,
-                    after: after.as_deref(),
-                    size: PAGE,
-                };
-                let backend = profile.0.db.backend();
-                let (rows, next) = list::page(&snapshot, backend, &ctx.tenant, page).await?;
-                let visible = profile.visible(ctx, rows)?;
-                let seen = profile.open_in(&snapshot, &ctx.tenant, visible).await?;
-                profile.tell_audit(ctx, &seen).await?;
-                let place = next.map(|after| (snapshot, Some(after)));
-                Ok(Some((seen, place)))
-            }
+            })
+        });
+        // What is wrong with the request comes in its stead.
+        let Some(Part::Attributes(attributes)) = parts.next().await.transpose()? else {
+            return Err(Error::internal("an export began without its attributes"));
+        };
+        let pages = parts.try_filter_map(async |part| {
+            Ok(match part {
+                Part::Customers(page) => Some(page),
+                Part::Attributes(_) => None,
+            })
         });
         Ok(Export {
             attributes,

@@ -3,6 +3,7 @@
 use dossier_feed::{Cursor, Item};
 use dossier_kernel::{Ctx, CustomerId, Error as Failure, Result, TenantId, Timestamp};
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
+use tokio_util::sync::CancellationToken;
 
 use super::Profile;
 use crate::domain::Outline;
@@ -35,25 +36,28 @@ impl Profile {
         ctx: &Ctx,
         cursor: &str,
         include_snapshot: bool,
+        stop: CancellationToken,
     ) -> Result<BoxStream<'static, Result<Watched>>> {
         if !cursor.is_empty() {
-            return Ok(self.tail(ctx, Cursor::parse(cursor)?));
+            return Ok(self.tail(ctx, Cursor::parse(cursor)?, stop));
         }
         // Read before the snapshot: what changes meanwhile comes again as a change.
         let head = self.0.feed.head().await?;
         // Its first item, a heartbeat when nothing changed, says where the watch stands.
-        let tail = self.tail(ctx, head);
+        let tail = self.tail(ctx, head, stop.clone());
         if include_snapshot {
-            return Ok(self.snapshot(ctx.clone()).chain(tail).boxed());
+            return Ok(self.snapshot(ctx.clone(), stop).chain(tail).boxed());
         }
         Ok(tail)
     }
 
-    fn tail(&self, ctx: &Ctx, after: Cursor) -> BoxStream<'static, Result<Watched>> {
-        let items = self
-            .0
-            .feed
-            .watch(ctx.tenant.clone(), Some(after), self.stop().clone());
+    fn tail(
+        &self,
+        ctx: &Ctx,
+        after: Cursor,
+        stop: CancellationToken,
+    ) -> BoxStream<'static, Result<Watched>> {
+        let items = self.0.feed.watch(ctx.tenant.clone(), Some(after), stop);
         let (profile, ctx) = (self.clone(), ctx.clone());
         items
             .map(move |item| profile.unless_unseen(&ctx, watched(item?)?))
@@ -75,16 +79,16 @@ impl Profile {
         }
     }
 
-    fn snapshot(&self, ctx: Ctx) -> BoxStream<'static, Result<Watched>> {
+    fn snapshot(&self, ctx: Ctx, stop: CancellationToken) -> BoxStream<'static, Result<Watched>> {
         let profile = self.clone();
         let tenant = ctx.tenant.clone();
         let pages = stream::try_unfold(Some(None), move |place: Place| {
-            let (profile, tenant) = (profile.clone(), tenant.clone());
+            let (profile, tenant, stop) = (profile.clone(), tenant.clone(), stop.clone());
             async move {
                 let Some(after) = place else { return Ok(None) };
-                if profile.stop().is_cancelled() {
+                if stop.is_cancelled() {
                     return Err(Failure::unavailable(
-                        "The server stops; begin the snapshot anew.",
+                        "The snapshot was cut off; begin it again.",
                     ));
                 }
                 let rows = profile.page(&tenant, &after).await?;

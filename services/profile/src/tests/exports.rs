@@ -1,10 +1,11 @@
 //! Exports: whole, of one instant, and the same again after an import elsewhere.
 
 use dossier_access::Rules;
-use dossier_kernel::{Principal, PrincipalKind, Role};
+use dossier_kernel::{Principal, PrincipalKind, Reason, Role};
 use dossier_proto::DESCRIPTORS;
 use dossier_proto::profile::v1 as wire;
 use futures::StreamExt;
+use futures::future::select_all;
 use tonic::Code;
 use wire::attribute_value::Kind;
 use wire::export_customers_response::Part as Said;
@@ -280,6 +281,53 @@ async fn an_export_is_of_one_instant_and_of_what_the_filter_keeps() {
         let (file, summary) = export(&mut client, request).await.expect("a file");
         assert_eq!(summary.customer_count, 1);
         assert!(String::from_utf8(file).expect("UTF-8").contains("crm:late"));
+    }
+}
+
+#[tokio::test]
+async fn exports_that_nobody_reads_keep_nobody_from_reading() {
+    for house in House::each().await {
+        let mut client = house.customers();
+        let customers: Vec<_> = (0..1_600_u32)
+            .map(|number| known(&number.to_string()))
+            .collect();
+        let mut parts = vec![Part::Header(header(wire::ImportFormat::Rows, &[]))];
+        for customers in customers.chunks(400) {
+            let customers = customers.to_vec();
+            parts.push(Part::Rows(wire::ImportRows { customers }));
+        }
+        import(&mut client, parts).await.expect("runs");
+
+        // Many more than there are connections; one at least has begun.
+        let ctx = Ctx::service("test", TenantId::embedded_default());
+        let stop = CancellationToken::new();
+        let exports = (0..30).map(|_| {
+            let (profile, ctx, stop) = (house.profile.clone(), ctx.clone(), stop.clone());
+            tokio::spawn(async move { profile.export_customers(&ctx, String::new(), stop).await })
+        });
+        let (first, _, mut idle) = select_all(exports).await;
+        let mut first = first.expect("no panic").expect("begins");
+        for _ in 0..20 {
+            let page = wire::ListCustomersRequest {
+                page_size: 10,
+                ..Default::default()
+            };
+            let listed = tokio::time::timeout(Duration::from_secs(5), client.list_customers(page));
+            let listed = listed.await.expect("in time").expect("reads").into_inner();
+            assert_eq!(listed.customers.len(), 10);
+        }
+
+        stop.cancel();
+        let error = loop {
+            let page = first.pages.next().await.expect("says that it was cut off");
+            if let Err(error) = page {
+                break error;
+            }
+        };
+        assert_eq!(error.reason(), Reason::Unavailable);
+        // Who waited for its turn hears the same.
+        let last = idle.pop().expect("one more").await.expect("no panic");
+        assert!(last.is_err_and(|error| error.reason() == Reason::Unavailable));
     }
 }
 

@@ -1,10 +1,12 @@
 //! Following changes.
 
 use dossier_proto::profile::v1 as wire;
+use futures::StreamExt;
 use tonic::Streaming;
 use wire::watch_customers_response::Item;
 
 use super::*;
+use crate::app::Watched;
 
 type Stream = Streaming<wire::WatchCustomersResponse>;
 
@@ -177,18 +179,23 @@ async fn a_snapshot_comes_first_and_the_changes_after_it() {
 #[tokio::test]
 async fn a_stop_ends_the_stream_with_a_cursor() {
     for house in House::each().await {
-        let mut client = house.customers();
-        let mut stream = watch(&mut client, "", false).await;
-        caught_up(&mut stream).await;
-        house.stop.cancel();
-        let message = loop {
-            let message = stream.message().await.expect("goes on").expect("a message");
-            if let Some(Item::End(_)) = message.item {
-                break message;
+        let (ctx, stop) = (
+            Ctx::service("test", TenantId::all()),
+            CancellationToken::new(),
+        );
+        let watched = house.profile.watch_customers(&ctx, "", true, stop.clone());
+        let mut items = watched.await.expect("watches");
+        let first = items.next().await.expect("goes on").expect("reads");
+        assert!(matches!(first, Watched::Heartbeat { .. }), "{first:?}");
+        stop.cancel();
+        let cursor = loop {
+            let item = items.next().await.expect("goes on").expect("reads");
+            if let Watched::End { cursor } = item {
+                break cursor;
             }
         };
-        assert!(!message.cursor.is_empty());
-        assert!(stream.message().await.expect("ends").is_none());
+        assert!(!cursor.is_empty());
+        assert!(items.next().await.is_none());
     }
 }
 

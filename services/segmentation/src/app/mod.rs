@@ -27,7 +27,7 @@ use std::sync::Arc;
 use dossier_db::Db;
 use dossier_feed::{Consumer, Feed};
 use dossier_kernel::Clock;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Notify;
 
 use crate::peers::Peers;
 use rules::RuleBook;
@@ -52,8 +52,6 @@ struct Inner {
     followers: Followers,
     /// There is a segment to settle.
     unsettled: Notify,
-    /// Turns to read a snapshot.
-    snapshots: Semaphore,
 }
 
 /// How far the three feeds were followed.
@@ -83,7 +81,6 @@ impl App {
             rules: RuleBook::default(),
             followers,
             unsettled: Notify::new(),
-            snapshots: Semaphore::new(watch::SNAPSHOTS_MAX),
         };
         Self(Arc::new(inner))
     }

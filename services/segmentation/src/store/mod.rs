@@ -7,7 +7,7 @@
 //! | definitions of segments | [`segments`] |
 //! | who is a member of what | [`memberships`] |
 //! | what the feed says of a transition | [`MembershipEvent`] |
-//! | all members as of one instant of the feed | [`Snapshot`] |
+//! | all members, in a snapshot of the database | [`memberships::snapshot_page`] |
 //! | totals over all customers | [`reports`] |
 //! | what jobs ask about all tenants at once | [`across`] |
 //!
@@ -26,7 +26,6 @@ pub mod purchases;
 pub mod reports;
 pub mod schemes;
 pub mod segments;
-mod snapshot;
 
 pub use change::MembershipEvent;
 pub use customers::Known;
@@ -36,7 +35,6 @@ pub use memberships::Member;
 pub use migration::migrations;
 pub use purchases::Fact;
 pub use segments::State;
-pub use snapshot::Snapshot;
 
 /// A reader or a transaction.
 pub use sea_orm::ConnectionTrait as Connection;

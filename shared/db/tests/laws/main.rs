@@ -7,6 +7,7 @@ mod disk;
 mod migrations;
 mod once;
 mod paging;
+mod snapshot;
 mod thing;
 mod together;
 mod wall;

@@ -3,7 +3,9 @@
 use dossier_db::testing::TestDb;
 use dossier_db::{Backend, Db, Options, Wall, error};
 use dossier_kernel::{Ctx, Reason, Result, TenantId};
+use futures::StreamExt;
 use sea_orm::{ConnectionTrait, EntityTrait, Statement};
+use tokio_util::sync::CancellationToken;
 
 use crate::thing::{self, ctx, insert, migrations, number, tenant};
 
@@ -62,15 +64,15 @@ async fn a_query_that_forgot_its_tenant_sees_no_row_of_another() {
         careless(&test.db, &TenantId::all()).await,
         ["ours", "theirs"]
     );
-    let snapshot = test
+    let mut snapshot = test
         .db
-        .reader_of(&tenant())
-        .snapshot()
-        .await
-        .expect("begins");
-    let seen = thing::Entity::find().all(&snapshot).await.expect("reads");
-    assert_eq!(seen.len(), 1);
-    snapshot.rollback().await.expect("ends");
+        .snapshot(&tenant(), CancellationToken::new(), |tx, parts| {
+            Box::pin(async move {
+                let rows = thing::Entity::find().all(tx).await.map_err(error)?;
+                parts.give(rows.len()).await
+            })
+        });
+    assert_eq!(snapshot.next().await.expect("a part").expect("reads"), 1);
     // Connections serve one tenant after the other: none keeps the last one's name.
     for round in 0..40 {
         let of = if round % 2 == 0 { tenant() } else { other() };

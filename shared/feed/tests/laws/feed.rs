@@ -8,12 +8,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use dossier_db::{Backend, Position};
+use dossier_db::{Backend, Position, error};
 use dossier_feed::testing::{Committed, check_whole};
 use dossier_kernel::TenantId;
 use futures::StreamExt;
 use futures::future::join_all;
 use sea_orm::ConnectionTrait;
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::follower::{Follower, is_ours};
@@ -165,13 +167,25 @@ struct Held {
 /// nothing more, and closes it only after what was published meanwhile has been seen.
 async fn hold_a_transaction_open(world: &Arc<World>, long: bool) -> Held {
     let begun = Instant::now();
-    let foreign = world.db().reader_of(&TenantId::all()).snapshot().await;
-    let foreign = foreign.expect("begins");
     let idle = match world.db().backend() {
         Backend::Sqlite => "SELECT count(*) FROM feed_event",
         Backend::Postgres => "INSERT INTO effect (body) VALUES ('open')",
     };
-    foreign.execute_unprepared(idle).await.expect("runs");
+    let (end, ended) = oneshot::channel::<()>();
+    let db = world.db();
+    let mut foreign = db.snapshot(
+        &TenantId::all(),
+        CancellationToken::new(),
+        move |tx, parts| {
+            Box::pin(async move {
+                tx.execute_unprepared(idle).await.map_err(error)?;
+                parts.give(()).await?;
+                let _ = ended.await;
+                Ok(())
+            })
+        },
+    );
+    foreign.next().await.expect("begins").expect("runs");
     let open_min = Duration::from_secs(if long { 60 } else { 2 });
     let head = world.feed.head().await.expect("reads");
     let mut watch = world.watch(TenantId::all(), Some(head));
@@ -209,6 +223,7 @@ async fn hold_a_transaction_open(world: &Arc<World>, long: bool) -> Held {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     held.open = begun.elapsed();
-    foreign.rollback().await.expect("ends");
+    drop(end);
+    assert!(foreign.next().await.is_none(), "it was open all the time");
     held
 }

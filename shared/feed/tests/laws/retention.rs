@@ -1,11 +1,12 @@
 //! Compaction and other histories.
 
-use dossier_db::Change;
 use dossier_db::testing::TestDb;
+use dossier_db::{Change, error};
 use dossier_feed::{Cursor, Feed, Item};
 use dossier_kernel::{Error, Reason, Timestamp};
 use futures::StreamExt;
 use sea_orm::{ConnectionTrait, Statement};
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::world::{QUICK, World, bodies, ctx, migrations, publish, shop};
@@ -222,14 +223,18 @@ async fn a_snapshot_and_the_events_after_its_cursor_make_everything_once() {
             }
         });
         for _ in 0..10 {
-            let snapshot = world.db().reader_of(&shop("a")).snapshot().await;
-            let snapshot = snapshot.expect("begins");
-            let cursor = Feed::head_in(&snapshot).await.expect("reads");
+            let db = world.db();
             // What the service would read of its own tables; here the events themselves stand for it.
             let sql = "SELECT body FROM feed_event";
-            let statement = Statement::from_string(world.db().backend().into(), sql);
-            let rows = snapshot.query_all_raw(statement).await.expect("reads");
-            snapshot.rollback().await.expect("ends");
+            let statement = Statement::from_string(db.backend().into(), sql);
+            let mut parts = db.snapshot(&shop("a"), CancellationToken::new(), |tx, parts| {
+                Box::pin(async move {
+                    let cursor = Feed::head_in(tx).await?;
+                    let rows = tx.query_all_raw(statement).await.map_err(error)?;
+                    parts.give((cursor, rows)).await
+                })
+            });
+            let (cursor, rows) = parts.next().await.expect("a part").expect("reads");
             let after = world.read_all(shop("a"), Some(cursor)).await;
             let mut all = sorted(&after);
             all.extend(rows.iter().map(|row| {
