@@ -98,7 +98,7 @@ impl Api {
         violations.into_result()?;
         let size = PageSize::from_request(page_size)?;
         let (entries, next_page_token) = log.events(&ctx.tenant, &query, size, &page_token).await?;
-        let audit_events = entries.into_iter().map(|entry| event(service, entry));
+        let audit_events = entries.into_iter().map(|entry| audit_event(service, entry));
         Ok(wire::ListAuditEventsResponse {
             audit_events: audit_events.collect(),
             next_page_token,
@@ -173,7 +173,8 @@ fn event_name(service: &str, id: Uuid) -> String {
     format!("services/{service}/auditEvents/{id}")
 }
 
-fn event(service: &str, entry: Entry) -> wire::AuditEvent {
+/// An event of the log of `service` as it is listed.
+pub fn audit_event(service: &str, entry: Entry) -> wire::AuditEvent {
     let Entry { leaf, position } = entry;
     let Leaf {
         id,

@@ -22,6 +22,7 @@ mod wall;
 mod ways;
 
 pub use audit_log::{Verification, verify};
+pub use audit_service::audit_event;
 pub use config::{Config, LogLevel, MANUAL, Profile, SERVICES};
 pub use flags::Flags;
 pub use jobs::JobHealth;

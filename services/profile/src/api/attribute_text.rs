@@ -3,7 +3,7 @@
 use dossier_kernel::{Currency, Money, Timestamp};
 use dossier_tabular::list;
 
-use super::value::{decode_decimal, encode_attribute, encode_time};
+use super::value::{decode_decimal, encode_decimal, encode_time};
 use crate::domain::{AttributeType, AttributeValue, Date};
 
 /// Errors are the words of a violation.
@@ -45,18 +45,11 @@ pub fn write(value: AttributeValue) -> String {
         AttributeValue::String(text) => text,
         AttributeValue::Int(number) => number.to_string(),
         AttributeValue::Bool(flag) => flag.to_string(),
-        AttributeValue::Date(date) => {
-            let (year, month, day) = date.to_year_month_day();
-            format!("{year:04}-{month:02}-{day:02}")
-        }
+        AttributeValue::Decimal(micros) => encode_decimal(micros),
+        AttributeValue::Date(date) => date.to_string(),
         AttributeValue::Time(time) => encode_time(time).to_string(),
         AttributeValue::Money(money) => money.to_string(),
         AttributeValue::StringList(texts) => list::write(texts.iter().map(String::as_str)),
-        // The contract writes decimals as text, too.
-        AttributeValue::Decimal(_) => match encode_attribute(value).kind {
-            Some(dossier_proto::profile::v1::attribute_value::Kind::DecimalValue(text)) => text,
-            _ => String::new(),
-        },
     }
 }
 

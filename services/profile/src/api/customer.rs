@@ -7,11 +7,11 @@ use dossier_proto::common::v1 as common;
 use dossier_proto::profile::v1 as wire;
 use prost_types::FieldMask;
 
+use super::enums::{encode_contact_point_type, encode_gender, encode_scheme, encode_type};
 use super::value::{encode_attribute, encode_date, encode_time};
 use crate::app::{Effect, Lookup, Seen};
 use crate::domain::{
-    Address, AddressOutline, ContactPoint, ContactPointType, Customer, CustomerType, ExternalId,
-    Gender, Industry, IndustryScheme, Outline,
+    Address, AddressOutline, ContactPoint, Customer, ExternalId, Industry, Outline,
 };
 
 /// As the caller may see it.
@@ -58,12 +58,12 @@ pub fn encode(seen: Seen) -> wire::Customer {
         update_time: Some(encode_time(update_time)),
         delete_time: delete_time.map(encode_time),
         purge_time: purge_time.map(encode_time),
-        r#type: kind_of(kind).into(),
+        r#type: encode_type(kind).into(),
         display_name: display_name.expose().clone(),
         given_name: plain(given_name),
         family_name: plain(family_name),
         legal_name: plain(legal_name),
-        gender: gender_of(gender).into(),
+        gender: encode_gender(gender).into(),
         birth_date: birth_date.map(encode_date),
         region_code: region_code.unwrap_or_default(),
         language_code: language_code.unwrap_or_default(),
@@ -115,12 +115,12 @@ pub fn encode_outline(outline: Outline) -> wire::Customer {
         update_time: Some(encode_time(update_time)),
         delete_time: delete_time.map(encode_time),
         purge_time: purge_time.map(encode_time),
-        r#type: kind_of(kind).into(),
+        r#type: encode_type(kind).into(),
         display_name: String::new(),
         given_name: String::new(),
         family_name: String::new(),
         legal_name: String::new(),
-        gender: gender_of(gender).into(),
+        gender: encode_gender(gender).into(),
         birth_date: birth_date.map(encode_date),
         region_code: region_code.unwrap_or_default(),
         language_code: language_code.unwrap_or_default(),
@@ -153,22 +153,6 @@ pub fn lookup(lookup: Lookup) -> wire::LookupCustomersResult {
     }
 }
 
-const fn kind_of(kind: CustomerType) -> wire::CustomerType {
-    match kind {
-        CustomerType::Person => wire::CustomerType::Person,
-        CustomerType::Organization => wire::CustomerType::Organization,
-    }
-}
-
-const fn gender_of(gender: Option<Gender>) -> wire::Gender {
-    match gender {
-        None => wire::Gender::Unspecified,
-        Some(Gender::Female) => wire::Gender::Female,
-        Some(Gender::Male) => wire::Gender::Male,
-        Some(Gender::Other) => wire::Gender::Other,
-    }
-}
-
 fn plain(text: Option<Pii<String>>) -> String {
     text.map(|text| text.expose().clone()).unwrap_or_default()
 }
@@ -182,12 +166,8 @@ fn contact_point(point: ContactPoint) -> wire::ContactPoint {
         primary,
         verify_time,
     } = point;
-    let kind = match kind {
-        ContactPointType::Email => wire::ContactPointType::Email,
-        ContactPointType::Phone => wire::ContactPointType::Phone,
-    };
     wire::ContactPoint {
-        r#type: kind.into(),
+        r#type: encode_contact_point_type(kind).into(),
         value: value.expose().clone(),
         normalized_value: normalized.expose().clone(),
         label,
@@ -207,11 +187,8 @@ fn external_id(id: ExternalId) -> common::ExternalId {
 fn industry(industry: Industry) -> wire::Industry {
     let (title, path) = (industry.title().to_owned(), industry.path());
     let Industry { scheme, code } = industry;
-    let scheme = match scheme {
-        IndustryScheme::IsicRev4 => wire::IndustryScheme::IsicRev4,
-    };
     wire::Industry {
-        scheme: scheme.into(),
+        scheme: encode_scheme(scheme).into(),
         code,
         title,
         path,

@@ -4,11 +4,12 @@ use dossier_kernel::Pii;
 use dossier_proto::common::v1 as common;
 use dossier_proto::profile::v1 as wire;
 
+use super::enums::{decode_contact_point_type, decode_gender, decode_scheme, decode_type};
 use super::mask::Mask;
 use super::value::{decode_attribute, decode_date, decode_time};
 use crate::domain::{
-    Address, ContactPoint, ContactPointType, CustomerType, Draft, ExternalId, Gender, Hidden,
-    Industry, IndustryScheme, Violations, attribute_path,
+    Address, ContactPoint, ContactPointType, Draft, ExternalId, Hidden, Industry, Violations,
+    attribute_path,
 };
 
 /// Reads the fields that count. What cannot be read is left out and named in the draft's problems;
@@ -43,25 +44,14 @@ pub fn decode(customer: wire::Customer, mask: &Mask) -> Draft {
         masked_fields: _,
     } = customer;
     let mut problems = Violations::default();
-    let kind = match wire::CustomerType::try_from(r#type) {
-        Ok(wire::CustomerType::Unspecified) => None,
-        Ok(wire::CustomerType::Person) => Some(CustomerType::Person),
-        Ok(wire::CustomerType::Organization) => Some(CustomerType::Organization),
-        Err(_) => {
-            problems.add("type", "is not known; use PERSON or ORGANIZATION");
-            None
-        }
-    };
-    let gender = match wire::Gender::try_from(gender) {
-        Ok(wire::Gender::Unspecified) => None,
-        Ok(wire::Gender::Female) => Some(Gender::Female),
-        Ok(wire::Gender::Male) => Some(Gender::Male),
-        Ok(wire::Gender::Other) => Some(Gender::Other),
-        Err(_) => {
-            problems.add("gender", "is not known; use FEMALE, MALE or OTHER");
-            None
-        }
-    };
+    let kind = decode_type(r#type).unwrap_or_else(|_| {
+        problems.add("type", "is not known; use PERSON or ORGANIZATION");
+        None
+    });
+    let gender = decode_gender(gender).unwrap_or_else(|_| {
+        problems.add("gender", "is not known; use FEMALE, MALE or OTHER");
+        None
+    });
     let birth_date = birth_date.and_then(|date| {
         decode_date(date)
             .map_err(|words| problems.add("birth_date", words))
@@ -121,12 +111,9 @@ fn industry(industry: wire::Industry, problems: &mut Violations) -> Option<Indus
         title: _,
         path: _,
     } = industry;
-    let scheme = match wire::IndustryScheme::try_from(scheme) {
-        Ok(wire::IndustryScheme::IsicRev4) => IndustryScheme::IsicRev4,
-        Ok(wire::IndustryScheme::Unspecified) | Err(_) => {
-            problems.add("industry.scheme", "is required: ISIC_REV_4");
-            return None;
-        }
+    let Some(scheme) = decode_scheme(scheme) else {
+        problems.add("industry.scheme", "is required: ISIC_REV_4");
+        return None;
     };
     Some(Industry { scheme, code })
 }
@@ -145,15 +132,11 @@ fn contact_point(
         verify_time,
     } = point;
     let path = |field: &str| format!("contact_points[{index}].{field}");
-    let kind = match wire::ContactPointType::try_from(r#type) {
-        Ok(wire::ContactPointType::Email) => ContactPointType::Email,
-        Ok(wire::ContactPointType::Phone) => ContactPointType::Phone,
-        Ok(wire::ContactPointType::Unspecified) | Err(_) => {
-            problems.add(path("type"), "is required: EMAIL or PHONE");
-            // Never looked at: a point with a problem is not checked further.
-            ContactPointType::Email
-        }
-    };
+    let kind = decode_contact_point_type(r#type).unwrap_or_else(|| {
+        problems.add(path("type"), "is required: EMAIL or PHONE");
+        // Never looked at: a point with a problem is not checked further.
+        ContactPointType::Email
+    });
     let verify_time = verify_time.and_then(|time| {
         decode_time(time)
             .map_err(|words| problems.add(path("verify_time"), words))

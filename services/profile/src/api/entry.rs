@@ -7,8 +7,10 @@ use dossier_proto::common::v1 as common;
 use dossier_proto::profile::v1 as wire;
 use dossier_tabular::{Address, ContactPoint, ContactPointType, Entry, ExternalId, Fault, Single};
 
+use super::enums::{decode_gender, decode_scheme, decode_type};
+use super::enums::{encode_gender, encode_scheme, encode_type};
 use super::mask::Mask;
-use super::value::{decode_attribute, encode_date, encode_time};
+use super::value::{decode_attribute, decode_date, encode_date, encode_time};
 use super::{attribute_text, draft};
 use crate::domain::{
     AttributePatch, CustomerType, Date, Definitions, Draft, Gender, IndustryScheme, Violations,
@@ -58,26 +60,17 @@ pub fn kind_default(entry: &Entry) -> CustomerType {
 
 fn message(entry: &Entry, region: Option<&str>, problems: &mut Violations) -> wire::Customer {
     let text = |single| entry.get(single).unwrap_or_default().to_owned();
-    let kind = match entry.get(Single::Type).and_then(CustomerType::parse) {
-        None => wire::CustomerType::Unspecified,
-        Some(CustomerType::Person) => wire::CustomerType::Person,
-        Some(CustomerType::Organization) => wire::CustomerType::Organization,
-    };
-    let gender = match entry.get(Single::Gender).and_then(Gender::parse) {
-        None => wire::Gender::Unspecified,
-        Some(Gender::Female) => wire::Gender::Female,
-        Some(Gender::Male) => wire::Gender::Male,
-        Some(Gender::Other) => wire::Gender::Other,
-    };
+    let kind = entry.get(Single::Type).and_then(CustomerType::parse);
+    let gender = entry.get(Single::Gender).and_then(Gender::parse);
     let home = entry.get(Single::RegionCode).or(region).unwrap_or_default();
     let points = entry.contact_points.iter().enumerate();
     wire::Customer {
-        r#type: kind.into(),
+        r#type: kind.map(encode_type).unwrap_or_default().into(),
         display_name: text(Single::DisplayName),
         given_name: text(Single::GivenName),
         family_name: text(Single::FamilyName),
         legal_name: text(Single::LegalName),
-        gender: gender.into(),
+        gender: encode_gender(gender).into(),
         birth_date: entry
             .get(Single::BirthDate)
             .and_then(Date::parse)
@@ -168,11 +161,8 @@ fn address(address: &Address, home: &str) -> wire::Address {
 
 fn industry(text: &str, problems: &mut Violations) -> Option<wire::Industry> {
     let read = text.split_once(':').and_then(|(scheme, code)| {
-        let scheme = match IndustryScheme::parse(scheme)? {
-            IndustryScheme::IsicRev4 => wire::IndustryScheme::IsicRev4,
-        };
         Some(wire::Industry {
-            scheme: scheme.into(),
+            scheme: encode_scheme(IndustryScheme::parse(scheme)?).into(),
             code: code.to_owned(),
             ..wire::Industry::default()
         })
@@ -216,36 +206,21 @@ pub fn encode(customer: wire::Customer) -> Entry {
         masked_fields,
         industry,
     } = customer;
-    let kind = match wire::CustomerType::try_from(r#type) {
-        Ok(wire::CustomerType::Person) => CustomerType::Person.as_str(),
-        Ok(wire::CustomerType::Organization) => CustomerType::Organization.as_str(),
-        Ok(wire::CustomerType::Unspecified) | Err(_) => "",
-    };
-    let gender = match wire::Gender::try_from(gender) {
-        Ok(wire::Gender::Female) => Gender::Female.as_str(),
-        Ok(wire::Gender::Male) => Gender::Male.as_str(),
-        Ok(wire::Gender::Other) => Gender::Other.as_str(),
-        Ok(wire::Gender::Unspecified) | Err(_) => "",
-    };
-    let birth_date = birth_date.map(|date| {
-        let common::Date { year, month, day } = date;
-        format!("{year:04}-{month:02}-{day:02}")
-    });
+    let kind = decode_type(r#type).ok().flatten();
+    let gender = decode_gender(gender).ok().flatten();
+    let birth_date = birth_date.and_then(|date| Some(decode_date(date).ok()?.to_string()));
     let industry = industry.and_then(|one| {
-        let scheme = match wire::IndustryScheme::try_from(one.scheme) {
-            Ok(wire::IndustryScheme::IsicRev4) => IndustryScheme::IsicRev4.as_str(),
-            Ok(wire::IndustryScheme::Unspecified) | Err(_) => return None,
-        };
+        let scheme = decode_scheme(one.scheme)?.as_str();
         Some(format!("{scheme}:{}", one.code))
     });
     let mut entry = Entry::default();
     for (single, text) in [
-        (Single::Type, kind),
+        (Single::Type, kind.map_or("", CustomerType::as_str)),
         (Single::DisplayName, &display_name),
         (Single::GivenName, &given_name),
         (Single::FamilyName, &family_name),
         (Single::LegalName, &legal_name),
-        (Single::Gender, gender),
+        (Single::Gender, gender.map_or("", Gender::as_str)),
         (Single::BirthDate, &birth_date.unwrap_or_default()),
         (Single::RegionCode, &region_code),
         (Single::LanguageCode, &language_code),

@@ -5,7 +5,7 @@
 //! | `customer_service`, `attribute_definition_service`, `api_key_service` | the handlers; each reads as a table of contents |
 //! | `request` | requests to commands |
 //! | `draft`, `mask` | what a message and its mask say about a customer |
-//! | `customer`, `value`, `attribute_definition`, `api_key` | the domain's values to messages and back |
+//! | `customer`, `value`, `enums`, `attribute_definition`, `api_key` | the domain's values to messages and back |
 //! | `watch` | changes to messages |
 //! | `entry`, `attribute_text` | what files say of customers, to drafts and from messages |
 //! | `export`, `protobuf_json` | customers to files |
@@ -20,6 +20,7 @@ mod customer;
 mod customer_service;
 mod draft;
 mod entry;
+mod enums;
 mod export;
 mod import;
 mod mask;

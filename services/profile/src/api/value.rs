@@ -34,7 +34,7 @@ pub fn encode_attribute(value: AttributeValue) -> Wire {
     let kind = match value {
         AttributeValue::String(text) => Kind::StringValue(text),
         AttributeValue::Int(number) => Kind::IntValue(number),
-        AttributeValue::Decimal(micros) => Kind::DecimalValue(decimal(micros)),
+        AttributeValue::Decimal(micros) => Kind::DecimalValue(encode_decimal(micros)),
         AttributeValue::Bool(flag) => Kind::BoolValue(flag),
         AttributeValue::Date(date) => Kind::DateValue(encode_date(date)),
         AttributeValue::Time(time) => Kind::TimeValue(encode_time(time)),
@@ -68,6 +68,17 @@ pub fn decode_attribute(value: Wire) -> Result<Option<AttributeValue>, String> {
     }))
 }
 
+/// Millionths as a decimal, without zeros at the end.
+pub fn encode_decimal(micros: i64) -> String {
+    let sign = if micros < 0 { "-" } else { "" };
+    let (whole, fraction) = (
+        micros.unsigned_abs() / 1_000_000,
+        micros.unsigned_abs() % 1_000_000,
+    );
+    let text = format!("{sign}{whole}.{fraction:06}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
 /// Errors are the words of a violation.
 pub fn decode_decimal(text: &str) -> Result<i64, &'static str> {
     parse_decimal_micros(text).ok_or("must be a decimal with at most six places, such as 12.5")
@@ -84,17 +95,6 @@ fn decode_money(money: common::Money) -> Result<Money, String> {
     Money::from_units_nanos(units, nanos, currency).map_err(|error| error.to_string())
 }
 
-/// Millionths as a decimal, without zeros at the end.
-fn decimal(micros: i64) -> String {
-    let sign = if micros < 0 { "-" } else { "" };
-    let (whole, fraction) = (
-        micros.unsigned_abs() / 1_000_000,
-        micros.unsigned_abs() % 1_000_000,
-    );
-    let text = format!("{sign}{whole}.{fraction:06}");
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -109,7 +109,7 @@ mod tests {
             (-1, "-0.000001"),
             (100_000_000, "100"),
         ] {
-            assert_eq!(decimal(micros), text);
+            assert_eq!(encode_decimal(micros), text);
         }
     }
 

@@ -1,5 +1,7 @@
 //! A calendar date without a time zone.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use time::Month;
 
@@ -53,6 +55,14 @@ impl Date {
     }
 }
 
+/// As [`Date::parse`] reads it.
+impl fmt::Display for Date {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (year, month, day) = self.to_year_month_day();
+        write!(f, "{year:04}-{month:02}-{day:02}")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -85,6 +95,7 @@ mod tests {
             let date = Date::from_days(days).expect("in range");
             let (year, month, day) = date.to_year_month_day();
             prop_assert_eq!(Date::from_year_month_day(year, month, day), Some(date));
+            prop_assert_eq!(Date::parse(&date.to_string()), Some(date));
         }
     }
 }

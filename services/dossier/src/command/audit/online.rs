@@ -3,14 +3,13 @@
 use std::path::Path;
 
 use dossier_audit::tree::{Hash, extends, includes};
-use dossier_audit::{Checkpoint, Leaf, VerifierKey, notes_in};
-use dossier_kernel::AuditAction;
-use dossier_proto::audit::v1 as wire;
+use dossier_audit::{Checkpoint, Entry, Leaf, VerifierKey, notes_in};
 use dossier_proto::audit::v1::audit_service_client::AuditServiceClient;
 use dossier_proto::audit::v1::{
     AuditEvent, AuditProof, GetAuditCheckpointRequest, GetAuditProofRequest,
     GetConsistencyProofRequest, ListAuditEventsRequest,
 };
+use dossier_runtime::audit_event;
 
 use super::verify::Found;
 use crate::connect::Wire;
@@ -26,6 +25,7 @@ pub(super) async fn verify(
 ) -> Result<Found> {
     let mut log = Log {
         client: AuditServiceClient::new(channel),
+        service: service.to_owned(),
         parent: format!("services/{service}"),
     };
     let mut findings = Vec::new();
@@ -77,6 +77,7 @@ pub(super) async fn verify(
 
 struct Log {
     client: AuditServiceClient<Wire>,
+    service: String,
     parent: String,
 }
 
@@ -155,67 +156,32 @@ impl Log {
             .client
             .get_audit_proof(GetAuditProofRequest { name })
             .await?;
-        Ok(Some(check(event, &proof.into_inner(), key)))
+        Ok(Some(check(&self.service, event, &proof.into_inner(), key)))
     }
 }
 
-fn check(event: &AuditEvent, proof: &AuditProof, key: &VerifierKey) -> Result<(), Fault> {
+fn check(
+    service: &str,
+    event: &AuditEvent,
+    proof: &AuditProof,
+    key: &VerifierKey,
+) -> Result<(), Fault> {
     let note = proof.checkpoint.as_ref().map(|checkpoint| &checkpoint.note);
     let checkpoint = note.and_then(|note| Checkpoint::open(note, key));
     let checkpoint = checkpoint.ok_or(("forged_checkpoint", "of its proof".to_owned()))?;
     let hash = Leaf::hash(&proof.leaf);
-    let says_so = Leaf::decode(&proof.leaf).is_ok_and(|leaf| says(event, leaf));
-    let says_so = says_so && event.position == Some(proof.position);
     let position = u64::try_from(proof.position).unwrap_or(u64::MAX);
+    // Whether the event that was listed is the one that was signed.
+    let says_so = Leaf::decode(&proof.leaf).is_ok_and(|leaf| {
+        let position = Some(position);
+        *event == audit_event(service, Entry { leaf, position })
+    });
     let proved = hashes(&proof.hashes)
         .is_some_and(|path| includes(position, checkpoint.size, &hash, &path, &checkpoint.root));
     match says_so && proved && proof.leaf_hash == hash {
         true => Ok(()),
         false => Err(("changed", "is not what was signed".to_owned())),
     }
-}
-
-/// Whether the event that was listed is the one that was signed.
-fn says(event: &AuditEvent, leaf: Leaf) -> bool {
-    let Leaf {
-        id,
-        // Only events of one's own tenant are listed; which it is, is not said.
-        tenant: _,
-        time,
-        principal,
-        on_behalf_of,
-        purpose,
-        method,
-        permission,
-        action,
-        resource_count,
-        request_ids,
-        resources,
-        fields,
-    } = leaf;
-    let (seconds, nanos) = time.to_secs_nanos();
-    let action = match action {
-        AuditAction::Write => wire::AuditAction::Write,
-        AuditAction::ReadSensitive => wire::AuditAction::ReadSensitive,
-        AuditAction::ReadDirect => wire::AuditAction::ReadDirect,
-    };
-    let named = event.name.rsplit('/').next() == Some(id.to_string().as_str());
-    let signed = AuditEvent {
-        name: event.name.clone(),
-        time: Some(prost_types::Timestamp { seconds, nanos }),
-        principal,
-        on_behalf_of,
-        purpose,
-        method,
-        permission,
-        action: action.into(),
-        resources,
-        resource_count: i64::try_from(resource_count).unwrap_or(i64::MAX),
-        fields,
-        request_ids,
-        position: event.position,
-    };
-    named && *event == signed
 }
 
 fn hashes(sent: &[Vec<u8>]) -> Option<Vec<Hash>> {
@@ -230,7 +196,8 @@ mod tests {
 
     use dossier_audit::AuditKey;
     use dossier_kernel::audit::AuditLevel;
-    use dossier_kernel::{AuditEvent as Event, Call, Clock, Ctx, TenantId};
+    use dossier_kernel::{AuditAction, AuditEvent as Event, Call, Clock, Ctx, TenantId};
+    use dossier_proto::audit::v1 as wire;
     use uuid::Uuid;
 
     use super::*;
@@ -284,8 +251,9 @@ mod tests {
         let key = AuditKey::from_seed(&[1; 32]);
         let verifier = key.verifier("dossier/profile");
         let (listed, proof) = signed(&key);
-        assert_eq!(check(&listed, &proof, &verifier), Ok(()));
-        let lies: [fn(&mut AuditEvent); 8] = [
+        assert_eq!(check("profile", &listed, &proof, &verifier), Ok(()));
+        let lies: [fn(&mut AuditEvent); 9] = [
+            |event| event.name = event.name.replace("profile", "feedback"),
             |event| event.purpose = "care".to_owned(),
             |event| event.on_behalf_of = "person:amy".to_owned(),
             |event| event.time = None,
@@ -298,7 +266,10 @@ mod tests {
         for (number, lie) in lies.into_iter().enumerate() {
             let mut told = listed.clone();
             lie(&mut told);
-            assert!(check(&told, &proof, &verifier).is_err(), "{number}");
+            assert!(
+                check("profile", &told, &proof, &verifier).is_err(),
+                "{number}"
+            );
         }
     }
 }
