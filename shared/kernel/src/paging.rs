@@ -67,6 +67,11 @@ impl PageToken {
         URL_SAFE_NO_PAD.encode(serde_json::to_vec(self).unwrap_or_default())
     }
 
+    /// The token of the page that begins at `next`; empty where there is none.
+    pub fn next(query: &[&str], next: Option<Vec<KeyValue>>) -> String {
+        next.map_or_else(String::new, |after| Self::new(query, after).encode())
+    }
+
     /// An empty token is the first page.
     pub fn decode(text: &str, query: &[&str]) -> Result<Option<Self>, Error> {
         if text.is_empty() {

@@ -4,8 +4,8 @@ use clap::{Args, Subcommand};
 use dossier_kernel::CustomerId;
 use dossier_proto::common::v1::customer_key::Key;
 use dossier_proto::common::v1::{CustomerKey, ExternalId};
-use dossier_proto::interaction::v1::ListInteractionsRequest;
 use dossier_proto::interaction::v1::interaction_service_client::InteractionServiceClient;
+use dossier_proto::interaction::v1::{Interaction, ListInteractionsRequest};
 use dossier_proto::profile::v1::customer_service_client::CustomerServiceClient;
 use dossier_proto::profile::v1::{
     Customer as File, GetCustomerRequest, ListCustomersRequest, LookupCustomersRequest,
@@ -85,21 +85,36 @@ impl Get {
         let mut document = json::of("dossier.profile.v1.Customer", &customer);
         let mut text = view::customer(&customer);
         if self.timeline > 0 {
-            let request = ListInteractionsRequest {
-                customer: name,
-                page_size: self.timeline,
-                ..ListInteractionsRequest::default()
-            };
-            let page = InteractionServiceClient::new(wire)
-                .list_interactions(request)
-                .await?
-                .into_inner();
-            let rows = page.interactions.iter();
+            let timeline = timeline(wire, name, self.timeline).await?;
+            let rows = timeline.iter();
             let rows = rows.map(|row| json::of("dossier.interaction.v1.Interaction", row));
             document = json!({ "customer": document, "timeline": rows.collect::<Vec<_>>() });
-            text = format!("{text}\n{}", view::timeline(&page.interactions));
+            text = format!("{text}\n{}", view::timeline(&timeline));
         }
         output.answer(&document, || text)
+    }
+}
+
+/// So many of the newest interactions; pages of large ones are short.
+async fn timeline(wire: Wire, customer: String, limit: i32) -> Result<Vec<Interaction>> {
+    let mut client = InteractionServiceClient::new(wire);
+    let mut request = ListInteractionsRequest {
+        customer,
+        page_size: limit,
+        ..ListInteractionsRequest::default()
+    };
+    let mut timeline = Vec::new();
+    loop {
+        let page = client
+            .list_interactions(request.clone())
+            .await?
+            .into_inner();
+        request.page_size -= i32::try_from(page.interactions.len()).unwrap_or(i32::MAX);
+        timeline.extend(page.interactions);
+        if page.next_page_token.is_empty() || request.page_size <= 0 {
+            return Ok(timeline);
+        }
+        request.page_token = page.next_page_token;
     }
 }
 

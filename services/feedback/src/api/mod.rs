@@ -16,6 +16,10 @@ use tonic::service::Routes;
 
 use crate::app::App;
 
+/// What the tests ask of messages.
+#[cfg(test)]
+pub use case::encode_case;
+
 pub fn routes(app: &App) -> Routes {
     Routes::new(configured!(SurveyServiceServer::new(survey_service::Api(
         app.clone()

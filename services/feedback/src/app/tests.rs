@@ -1,5 +1,7 @@
 //! The use cases on both databases, without the wire.
 
+mod pages;
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 
 use dossier_access::Sight;
-use dossier_db::{Db, Tx, error, find, keyset, update_many};
+use dossier_db::{Db, PageQuery, Room, Tx, error, find, keyset, update_many};
 use dossier_filter::{Column as FilterColumn, Columns, Filter};
 use dossier_kernel::id::CaseId;
 use dossier_kernel::paging::KeyValue;
 use dossier_kernel::{CustomerId, Error, PageSize, PageToken, Pii, Result, TenantId, Timestamp};
 use dossier_vault::{CustomerKey, Vault};
-use sea_orm::sea_query::Expr;
+use sea_orm::sea_query::{Expr, ExprTrait, Func};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, Order,
     QueryFilter, QueryOrder, QuerySelect,
@@ -24,6 +24,10 @@ use crate::domain::{Case, CaseState, CaseType, Reply};
 
 const TABLE: &str = "feedback_case";
 const REPLY_TABLE: &str = "case_reply";
+/// Names, times and enumerations of a case's message.
+const MESSAGE_BYTES: usize = 256;
+/// The time of a reply.
+const REPLY_BYTES: i64 = 32;
 
 /// The tables of cases and replies.
 pub struct Cases;
@@ -209,7 +213,7 @@ impl Cases {
             .exec_without_returning(tx.conn())
             .await
             .map_err(error)?;
-        Ok(())
+        Self::insert_replies(tx, rows, 0).await
     }
 
     /// Saves the case and those replies that come after the first `known`. False when somebody else
@@ -225,13 +229,18 @@ impl Cases {
         if saved.rows_affected == 0 {
             return Ok(false);
         }
+        Self::insert_replies(tx, rows, known).await?;
+        Ok(true)
+    }
+
+    async fn insert_replies(tx: &Tx, rows: &CaseRows, known: usize) -> Result<()> {
         for reply in rows.replies.iter().skip(known) {
             case_reply::Entity::insert(reply.clone().into_active_model())
                 .exec_without_returning(tx.conn())
                 .await
                 .map_err(error)?;
         }
-        Ok(true)
+        Ok(())
     }
 
     /// A page, newest first, and the token of the next.
@@ -250,24 +259,25 @@ impl Cases {
             keyset::Key::int(Expr::col(Column::CreateTime), Order::Desc),
             keyset::Key::uuid(Expr::col(Column::CaseId), Order::Desc),
         ];
-        let select = keyset::page(select, &keys, after.as_ref().map(|t| t.after.as_slice()))?
-            .limit(size.get() + 1);
-        let rows = select.all(&db.reader_of(tenant)).await.map_err(error)?;
-        let (rows, more) = keyset::cut(rows, size.get());
-        let next = match rows.last() {
-            Some(last) if more => {
-                let after = vec![
-                    KeyValue::Int(last.create_time),
-                    KeyValue::Uuid(last.case_id),
-                ];
-                PageToken::new(&query, after).encode()
-            }
-            _ => String::new(),
+        let page = PageQuery {
+            select,
+            keys: &keys,
+            after: after.as_ref().map(|token| token.after.as_slice()),
+            rows_max: size.get(),
         };
-        Ok((
-            with_replies(&db.reader_of(tenant), tenant, rows).await?,
-            next,
-        ))
+        let shown = |row: Model| {
+            let bytes = message_bytes(&row);
+            Ok(Some((row, bytes)))
+        };
+        let reader = &db.reader_of(tenant);
+        let (mut rows, mut next) = page.read(reader, place, shown).await?;
+        let fit = with_replies_fit(reader, tenant, &rows).await?;
+        if fit < rows.len() {
+            rows.truncate(fit);
+            next = rows.last().map(place);
+        }
+        let rows = with_replies(reader, tenant, rows).await?;
+        Ok((rows, PageToken::next(&query, next)))
     }
 }
 
@@ -321,6 +331,47 @@ fn reply_row(
         author: author.clone(),
         direct: sealed::seal(key, REPLY_TABLE, reply_id, &text)?,
     })
+}
+
+fn place(case: &Model) -> Vec<KeyValue> {
+    vec![
+        KeyValue::Int(case.create_time),
+        KeyValue::Uuid(case.case_id),
+    ]
+}
+
+/// About what the message of a case has, without its replies.
+fn message_bytes(case: &Model) -> usize {
+    MESSAGE_BYTES + case.channel.as_ref().map_or(0, String::len) + case.direct.len()
+}
+
+/// How many of the cases are a page with their replies, which are weighed before they are read.
+async fn with_replies_fit(
+    conn: &impl ConnectionTrait,
+    tenant: &TenantId,
+    cases: &[Model],
+) -> Result<usize> {
+    use case_reply::Column as ReplyColumn;
+    let length = |column| Func::cust("length").arg(Expr::col(column));
+    let bytes = Expr::from(length(ReplyColumn::Direct)).add(length(ReplyColumn::Author));
+    let sums: Vec<(Uuid, i64)> = find::<case_reply::Entity>(tenant)
+        .select_only()
+        .column(ReplyColumn::CaseId)
+        .expr(bytes.add(REPLY_BYTES).sum().cast_as("bigint"))
+        .filter(ReplyColumn::CaseId.is_in(cases.iter().map(|case| case.case_id)))
+        .group_by(ReplyColumn::CaseId)
+        .into_tuple()
+        .all(conn)
+        .await
+        .map_err(error)?;
+    let replies: HashMap<Uuid, i64> = sums.into_iter().collect();
+    let mut room = Room::default();
+    let fit = cases.iter().take_while(|case| {
+        let replies = replies.get(&case.case_id).copied().unwrap_or_default();
+        let replies = usize::try_from(replies).unwrap_or(usize::MAX);
+        room.takes(message_bytes(case).saturating_add(replies))
+    });
+    Ok(fit.count())
 }
 
 async fn with_replies(

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use dossier_access::Sight;
-use dossier_db::{Db, Tx, error, find, insert_many, keyset};
+use dossier_db::{Db, PageQuery, Tx, error, find, insert_many, keyset};
 use dossier_kernel::id::{InvitationId, ResponseId, SurveyId};
 use dossier_kernel::paging::KeyValue;
 use dossier_kernel::{CustomerId, Error, PageSize, PageToken, Pii, Result, TenantId, Timestamp};
@@ -24,6 +24,8 @@ use crate::domain::{Answer, AnswerValue, Response};
 pub use super::entity::response::Model as ResponseRow;
 
 const TABLE: &str = "response";
+/// Names and times of a response's message.
+const MESSAGE_BYTES: usize = 256;
 
 /// The table of responses.
 pub struct Responses;
@@ -261,16 +263,19 @@ impl Responses {
             select = select.filter(Column::SurveyId.eq(survey.uuid()));
         }
         let keys = [keyset::Key::uuid(Expr::col(Column::ResponseId), Order::Asc)];
-        let select = keyset::page(select, &keys, after.as_ref().map(|t| t.after.as_slice()))?
-            .limit(size.get() + 1);
-        let rows = select.all(&db.reader_of(tenant)).await.map_err(error)?;
-        let (rows, more) = keyset::cut(rows, size.get());
-        let next = match rows.last() {
-            Some(last) if more => {
-                PageToken::new(&query, vec![KeyValue::Uuid(last.response_id)]).encode()
-            }
-            _ => String::new(),
+        let page = PageQuery {
+            select,
+            keys: &keys,
+            after: after.as_ref().map(|token| token.after.as_slice()),
+            rows_max: size.get(),
         };
-        Ok((rows, next))
+        let shown = |row: ResponseRow| {
+            let texts = row.direct.as_ref().map_or(0, Vec::len);
+            let bytes = MESSAGE_BYTES + row.scores.len() + texts;
+            Ok(Some((row, bytes)))
+        };
+        let place = |row: &ResponseRow| vec![KeyValue::Uuid(row.response_id)];
+        let (rows, next) = page.read(&db.reader_of(tenant), place, shown).await?;
+        Ok((rows, PageToken::next(&query, next)))
     }
 }

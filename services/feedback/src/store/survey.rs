@@ -1,6 +1,6 @@
 //! Reads and writes surveys.
 
-use dossier_db::{Db, Tx, error, find, keyset};
+use dossier_db::{Db, PageQuery, Tx, error, find, keyset};
 use dossier_kernel::id::SurveyId;
 use dossier_kernel::paging::KeyValue;
 use dossier_kernel::{Error, PageSize, PageToken, Reason, Result, TenantId, Timestamp};
@@ -11,6 +11,9 @@ use sea_orm::{
 
 use super::entity::survey::{Column, Entity, Model};
 use crate::domain::{Survey, SurveyState};
+
+/// Names and times of a survey's message.
+const MESSAGE_BYTES: usize = 256;
 
 /// The table of surveys.
 pub struct Surveys;
@@ -132,26 +135,19 @@ impl Surveys {
             sea_orm::sea_query::Expr::col(Column::SurveyId),
             Order::Asc,
         )];
-        let select = keyset::page(
-            find::<Entity>(tenant),
-            &keys,
-            after.as_ref().map(|t| t.after.as_slice()),
-        )?
-        .limit(size.get() + 1);
-        let rows = select.all(&db.reader_of(tenant)).await.map_err(error)?;
-        let (rows, more) = keyset::cut(rows, size.get());
-        let next = match rows.last() {
-            Some(last) if more => {
-                PageToken::new(&query, vec![KeyValue::Uuid(last.survey_id)]).encode()
-            }
-            _ => String::new(),
+        let page = PageQuery {
+            select: find::<Entity>(tenant),
+            keys: &keys,
+            after: after.as_ref().map(|token| token.after.as_slice()),
+            rows_max: size.get(),
         };
-        Ok((
-            rows.into_iter()
-                .map(Self::from_row)
-                .collect::<Result<_>>()?,
-            next,
-        ))
+        let shown = |row: Model| {
+            let bytes = MESSAGE_BYTES + row.display_name.len() + row.questions.len();
+            Ok(Some((Self::from_row(row)?, bytes)))
+        };
+        let place = |row: &Model| vec![KeyValue::Uuid(row.survey_id)];
+        let (surveys, next) = page.read(&db.reader_of(tenant), place, shown).await?;
+        Ok((surveys, PageToken::next(&query, next)))
     }
 }
 

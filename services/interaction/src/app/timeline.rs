@@ -53,17 +53,13 @@ impl Interactions {
             filter: &filter,
             order,
             after: after.as_ref().map(|token| token.after.as_slice()),
-            limit: size + 1,
+            size,
         };
-        let models = store::list(&self.0.db.reader_of(&ctx.tenant), &ctx.tenant, page).await?;
-        let (models, more) = dossier_db::keyset::cut(models, size);
-        let next = models
-            .last()
-            .filter(|_| more)
-            .map(|last| PageToken::new(&asked, store::key(order, last)).encode());
+        let reader = &self.0.db.reader_of(&ctx.tenant);
+        let (models, next) = store::list(reader, &ctx.tenant, page).await?;
         Ok(Listed {
             interactions: self.read(ctx, models).await?,
-            next_page_token: next.unwrap_or_default(),
+            next_page_token: PageToken::next(&asked, next),
         })
     }
 }

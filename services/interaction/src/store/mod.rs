@@ -29,5 +29,5 @@ pub use migration::migrations;
 pub use record::{Event, Recorded, Rows, recorded};
 pub use registry::REGISTRY;
 pub use summary::summary;
-pub use timeline::{Page, key, list};
+pub use timeline::{Page, list};
 pub use words::open_words;

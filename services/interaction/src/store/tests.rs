@@ -76,7 +76,7 @@ impl World {
     }
 
     /// The ids of the pages, read one after the other.
-    async fn pages(&self, filter: &str, order: &str, limit: u64) -> Vec<InteractionId> {
+    async fn pages(&self, filter: &str, order: &str, size: u64) -> Vec<InteractionId> {
         let filter = Filter::parse(filter, &Fields).expect("parses");
         let order = Order::parse(order).expect("an order");
         let (mut ids, mut after) = (Vec::new(), None);
@@ -86,21 +86,16 @@ impl World {
                 filter: &filter,
                 order,
                 after: after.as_deref(),
-                limit: limit + 1,
+                size,
             };
-            let rows = list(
-                &self.test.db.reader_of(&self.ctx.tenant),
-                &self.ctx.tenant,
-                page,
-            )
-            .await
-            .expect("lists");
-            let (rows, more) = dossier_db::keyset::cut(rows, limit);
+            let reader = &self.test.db.reader_of(&self.ctx.tenant);
+            let (rows, next) = list(reader, &self.ctx.tenant, page).await.expect("lists");
+            assert!(rows.len() as u64 <= size);
             ids.extend(rows.iter().map(|row| InteractionId(row.id)));
-            match rows.last().filter(|_| more) {
-                Some(last) => after = Some(key(order, last)),
-                None => return ids,
+            if next.is_none() {
+                return ids;
             }
+            after = next;
         }
     }
 }

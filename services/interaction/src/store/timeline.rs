@@ -1,15 +1,18 @@
 //! Pages of a timeline: of a customer, or of the whole tenant.
 
-use dossier_db::{error, keyset};
+use dossier_db::{PageQuery, keyset};
 use dossier_filter::{Columns, Filter};
 use dossier_kernel::paging::KeyValue;
 use dossier_kernel::{CustomerId, Result, TenantId};
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, ConnectionTrait, Order as Sort, QueryFilter, QuerySelect};
+use sea_orm::{ColumnTrait, ConnectionTrait, Order as Sort, QueryFilter};
 
 use super::Model;
 use super::entity::{Column, Entity};
 use crate::domain::timeline::{Field, Order, Time};
+
+/// Names, times and enumerations of an interaction's message.
+const MESSAGE_BYTES: usize = 256;
 
 /// Which rows, in which order, from where.
 pub struct Page<'a> {
@@ -18,28 +21,42 @@ pub struct Page<'a> {
     pub filter: &'a Filter,
     pub order: Order,
     pub after: Option<&'a [KeyValue]>,
-    pub limit: u64,
+    pub size: u64,
 }
 
+/// The rows, and where the next page begins.
 pub async fn list<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
     page: Page<'_>,
-) -> Result<Vec<Model>> {
+) -> Result<(Vec<Model>, Option<Vec<KeyValue>>)> {
     let mut select = dossier_db::find::<Entity>(tenant).filter(page.filter.to_condition(&Stored)?);
     if let Some(customer) = page.customer {
         select = select.filter(Column::CustomerId.eq(customer.uuid()));
     }
-    let keys = keys(page.order);
-    keyset::page(select, &keys, page.after)?
-        .limit(page.limit)
-        .all(conn)
-        .await
-        .map_err(error)
+    let query = PageQuery {
+        select,
+        keys: &keys(page.order),
+        after: page.after,
+        rows_max: page.size,
+    };
+    let shown = |model: Model| {
+        let bytes = bytes(&model);
+        Ok(Some((model, bytes)))
+    };
+    query.read(conn, |row| place(page.order, row), shown).await
+}
+
+/// About what the message of a row has.
+fn bytes(model: &Model) -> usize {
+    let texts = [&model.channel, &model.details].into_iter().flatten();
+    let words = model.direct.as_ref().map_or(0, Vec::len);
+    let fixed = MESSAGE_BYTES + model.source.len() + model.event_id.len();
+    fixed + words + texts.map(String::len).sum::<usize>()
 }
 
 /// The sort key of a row, as the next page's token carries it.
-pub fn key(order: Order, model: &Model) -> Vec<KeyValue> {
+fn place(order: Order, model: &Model) -> Vec<KeyValue> {
     match order.by {
         Time::Occurred => vec![KeyValue::Int(model.occur_time), KeyValue::Uuid(model.id)],
         Time::Recorded => vec![KeyValue::Uuid(model.id)],

@@ -77,8 +77,7 @@ impl Profile {
             .into_iter()
             .map(Model::into_definition)
             .collect::<Result<_>>()?;
-        let next = next.map_or_else(String::new, |after| PageToken::new(&query, after).encode());
-        Ok((rows, next))
+        Ok((rows, PageToken::next(&query, next)))
     }
 
     /// Changes what every value that is there survives. ETAG_MISMATCH when an etag is given and is

@@ -56,8 +56,9 @@ impl Profile {
                         after: after.as_deref(),
                         size: PAGE,
                     };
-                    let (rows, next) = list::page(tx, db.backend(), &ctx.tenant, page).await?;
-                    let visible = profile.visible(ctx, rows)?;
+                    let see = |row| profile.visible_one(ctx, row);
+                    let (visible, next) =
+                        list::page(tx, db.backend(), &ctx.tenant, page, see).await?;
                     let seen = profile.open_in(tx, &ctx.tenant, visible).await?;
                     profile.tell_audit(ctx, &seen).await?;
                     parts.give(Part::Customers(seen)).await?;

@@ -68,13 +68,18 @@ impl Profile {
         ctx: &Ctx,
         rows: Vec<SealedCustomer>,
     ) -> Result<Vec<(SealedCustomer, Sight)>> {
-        let mut visible = Vec::with_capacity(rows.len());
-        for row in rows {
-            if let Some(sight) = self.sight(ctx, row.facts())? {
-                visible.push((row, sight));
-            }
-        }
-        Ok(visible)
+        let visible = rows.into_iter().map(|row| self.visible_one(ctx, row));
+        visible.filter_map(Result::transpose).collect()
+    }
+
+    /// The row, where the caller may see it.
+    pub(super) fn visible_one(
+        &self,
+        ctx: &Ctx,
+        row: SealedCustomer,
+    ) -> Result<Option<(SealedCustomer, Sight)>> {
+        let sight = self.sight(ctx, row.facts())?;
+        Ok(sight.map(|sight| (row, sight)))
     }
 
     /// Opens rows as far as their sights reach, in their order.

@@ -1,6 +1,6 @@
 //! The tenant's own fields, as rows.
 
-use dossier_db::{Insert, TenantScoped, Tx, keyset};
+use dossier_db::{Insert, PageQuery, TenantScoped, Tx, keyset};
 use dossier_kernel::paging::KeyValue;
 use dossier_kernel::{Result, TenantId, Timestamp};
 use sea_orm::entity::prelude::*;
@@ -12,6 +12,9 @@ use serde::{Deserialize, Serialize};
 use super::columns::Texts;
 use crate::domain::{AttributeDefinition, AttributeType, DataClass, Definitions};
 use crate::error::Error;
+
+/// Names, times and limits of a definition's message.
+const MESSAGE_BYTES: usize = 256;
 
 /// Also what idempotent requests remember.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Serialize, Deserialize)]
@@ -156,14 +159,20 @@ pub async fn page<C: ConnectionTrait>(
     size: u64,
 ) -> Result<(Vec<Model>, Option<Vec<KeyValue>>)> {
     let keys = [keyset::Key::text(Expr::col(Column::Id), Order::Asc)];
-    let query = keyset::page(dossier_db::find::<Entity>(tenant), &keys, after)?.limit(size + 1);
-    let rows = query.all(conn).await.map_err(dossier_db::error)?;
-    let (rows, more) = keyset::cut(rows, size);
-    let next = rows
-        .last()
-        .filter(|_| more)
-        .map(|row| vec![KeyValue::Text(row.id.clone())]);
-    Ok((rows, next))
+    let query = PageQuery {
+        select: dossier_db::find::<Entity>(tenant),
+        keys: &keys,
+        after,
+        rows_max: size,
+    };
+    let shown = |row: Model| {
+        let choices = row.choices.0.iter().map(|choice| choice.len() + 4);
+        let texts = row.display_name.len() + row.description.len();
+        let bytes = MESSAGE_BYTES + texts + choices.sum::<usize>();
+        Ok(Some((row, bytes)))
+    };
+    let place = |row: &Model| vec![KeyValue::Text(row.id.clone())];
+    query.read(conn, place, shown).await
 }
 
 pub async fn count(tx: &Tx, tenant: &TenantId) -> Result<u64> {

@@ -13,6 +13,9 @@ use super::columns::{AddressOutlines, ClearAttributes, Texts, sealed_bytes};
 use crate::domain::{CustomerType, Date, Gender, Industry, IndustryScheme, Outline};
 use crate::error::Error;
 
+/// Names, times and words of industries of a customer's message.
+const MESSAGE_BYTES: usize = 512;
+
 /// `SealedCustomer`: what the table, the cache and the outcomes of idempotent requests hold alike.
 /// It is made by `seal` and read by `open`, nowhere else.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Serialize, Deserialize)]
@@ -113,6 +116,13 @@ impl Model {
                 (None, _) | (_, None) => None,
             },
         })
+    }
+
+    /// About what the message of the customer has, in bytes.
+    pub fn message_bytes(&self) -> Result<usize> {
+        // A contact point that is normal as it was given is kept once and shown twice.
+        let shown_twice = self.direct.len();
+        Ok(MESSAGE_BYTES + shown_twice + self.to_bytes()?.len())
     }
 
     pub const fn id(&self) -> CustomerId {

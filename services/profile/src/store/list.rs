@@ -1,12 +1,12 @@
 //! A page of customers: filter, order, keyset.
 
-use dossier_db::{Backend, keyset};
+use dossier_db::{Backend, PageQuery, keyset};
 use dossier_filter::{Column as FilterColumn, Columns, Direction, FieldType, Filter, Schema};
 use dossier_kernel::paging::KeyValue;
 use dossier_kernel::{Result, TenantId};
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, Func, Query};
-use sea_orm::{ConnectionTrait, Order, QuerySelect};
+use sea_orm::{ConnectionTrait, Order};
 
 use super::customer::{Column, Entity, Model};
 use super::customer_tag;
@@ -206,13 +206,15 @@ pub struct Page<'a> {
     pub size: u64,
 }
 
-/// The rows, and where to go on when there are more.
-pub async fn page<C: ConnectionTrait>(
+/// What `see` makes of the rows, `None` where one is not seen, and where to go on when there are
+/// more.
+pub async fn page<C: ConnectionTrait, T>(
     conn: &C,
     backend: Backend,
     tenant: &TenantId,
     page: Page<'_>,
-) -> Result<(Vec<Model>, Option<Vec<KeyValue>>)> {
+    mut see: impl FnMut(Model) -> Result<Option<T>>,
+) -> Result<(Vec<T>, Option<Vec<KeyValue>>)> {
     let columns = CustomerColumns {
         backend,
         definitions: page.definitions,
@@ -230,14 +232,17 @@ pub async fn page<C: ConnectionTrait>(
         keys.push(keyset::Key::int(col(Column::CreateTime), Order::Asc));
     }
     keys.push(keyset::Key::uuid(col(Column::Id), last));
-    let query = keyset::page(query, &keys, page.after)?.limit(page.size + 1);
-    let rows = query.all(conn).await.map_err(dossier_db::error)?;
-    let (rows, more) = keyset::cut(rows, page.size);
-    let next = rows
-        .last()
-        .filter(|_| more)
-        .map(|row| place(row, page.order));
-    Ok((rows, next))
+    let query = PageQuery {
+        select: query,
+        keys: &keys,
+        after: page.after,
+        rows_max: page.size,
+    };
+    let shown = |row: Model| {
+        let bytes = row.message_bytes()?;
+        Ok(see(row)?.map(|seen| (seen, bytes)))
+    };
+    query.read(conn, |row| place(row, page.order), shown).await
 }
 
 fn key((field, direction): &(String, Direction)) -> keyset::Key {

@@ -50,6 +50,69 @@ async fn define(house: &House, key: &str, kind: wire::AttributeType, class: comm
 }
 
 #[tokio::test]
+async fn pages_of_large_customers_are_small_messages_and_hold_every_one_once() {
+    for house in House::each().await {
+        let class = common::DataClass::Quasi;
+        define(&house, "likes", wire::AttributeType::StringList, class).await;
+        define(
+            &house,
+            "notes",
+            wire::AttributeType::StringList,
+            common::DataClass::Direct,
+        )
+        .await;
+        // As any client: it refuses messages of more than 4 MiB.
+        let mut client = house.customers();
+        let texts = wire::AttributeValue {
+            kind: Some(Kind::ListValue(wire::StringList {
+                values: vec!["客".repeat(2_000); 100],
+            })),
+        };
+        for number in 0..20_usize {
+            let attribute = ["likes", "notes"][number % 2].to_owned();
+            let points = (0..100).map(|n| {
+                let local = "a".repeat(40);
+                email(&format!(
+                    "{local}@{number}.{n}.{}.example.com",
+                    "b".repeat(60)
+                ))
+            });
+            let customer = match number % 4 {
+                3 => wire::Customer {
+                    contact_points: points.collect(),
+                    ..person(&number.to_string())
+                },
+                _ => wire::Customer {
+                    attributes: [(attribute, texts.clone())].into(),
+                    ..person(&number.to_string())
+                },
+            };
+            create(&mut client, customer).await;
+        }
+        let mut request = wire::ListCustomersRequest {
+            page_size: 1_000,
+            ..Default::default()
+        };
+        let (mut names, mut pages) = (Vec::new(), 0);
+        loop {
+            let page = self::list(&mut client, request.clone())
+                .await
+                .expect("a page");
+            assert!(!page.0.is_empty());
+            names.extend(page.0);
+            pages += 1;
+            if page.1.is_empty() {
+                break;
+            }
+            request.page_token = page.1;
+        }
+        let all: Vec<String> = (0..20).map(|number| number.to_string()).collect();
+        assert_eq!(names, all, "{:?}", house.db);
+        assert!((5..=8).contains(&pages), "{pages}: {:?}", house.db);
+    }
+}
+
+#[tokio::test]
 async fn filters_look_at_fields_tags_and_attributes() {
     use common::DataClass::{Direct, Quasi};
     use wire::AttributeType as Type;

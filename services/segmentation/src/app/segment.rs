@@ -136,18 +136,14 @@ impl App {
         let token = PageToken::decode(token, &query)?;
         let after = token.as_ref().map(|token| token.after.as_slice());
         let conn = &self.0.db.reader_of(&ctx.tenant);
-        let (rows, more) = segments::page(conn, &ctx.tenant, after, size.get()).await?;
-        let next = match rows.last() {
-            Some(last) if more => PageToken::new(&query, segments::page_key(last)).encode(),
-            _ => String::new(),
-        };
+        let (rows, next) = segments::page(conn, &ctx.tenant, after, size.get()).await?;
         let ids: Vec<SegmentId> = rows.iter().map(|row| SegmentId(row.segment_id)).collect();
         let members = memberships::counts(conn, &ctx.tenant, &ids).await?;
         let shown = rows
             .into_iter()
             .map(|row| show(row, &members))
             .collect::<Result<_>>()?;
-        Ok((shown, next))
+        Ok((shown, PageToken::next(&query, next)))
     }
 
     pub async fn update_segment(

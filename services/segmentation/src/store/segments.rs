@@ -1,6 +1,6 @@
 //! Definitions of segments.
 
-use dossier_db::{Tx, delete_many, error, find, keyset, update_many};
+use dossier_db::{PageQuery, Tx, delete_many, error, find, keyset, update_many};
 use dossier_kernel::id::SegmentId;
 use dossier_kernel::paging::KeyValue;
 use dossier_kernel::{CustomerId, Result, TenantId, Timestamp};
@@ -14,6 +14,9 @@ use super::entity::segment::{Column, Entity, Model};
 use super::profile::{read_types, write_types};
 use crate::domain::{Rule, Segment};
 use crate::error::Error;
+
+/// Names, times and counts of a segment's message.
+const MESSAGE_BYTES: usize = 256;
 
 /// Where a segment is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -185,33 +188,36 @@ pub async fn named<C: ConnectionTrait>(
     Ok(found.map(SegmentId))
 }
 
-/// Oldest first; one row more than `size` when there are more.
+/// Oldest first, and where the next page begins.
 pub async fn page<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
     after: Option<&[KeyValue]>,
     size: u64,
-) -> Result<(Vec<Model>, bool)> {
+) -> Result<(Vec<Model>, Option<Vec<KeyValue>>)> {
     use sea_orm::sea_query::Expr;
     let keys = [
         keyset::Key::int(Expr::col(Column::CreateTime), Order::Asc),
         keyset::Key::uuid(Expr::col(Column::SegmentId), Order::Asc),
     ];
-    let select = find::<Entity>(tenant).filter(Column::State.ne(State::Deleting.as_str()));
-    let rows = keyset::page(select, &keys, after)?
-        .limit(size + 1)
-        .all(conn)
-        .await
-        .map_err(error)?;
-    Ok(keyset::cut(rows, size))
-}
-
-/// Where the next page begins.
-pub fn page_key(row: &Model) -> Vec<KeyValue> {
-    vec![
-        KeyValue::Int(row.create_time),
-        KeyValue::Uuid(row.segment_id),
-    ]
+    let query = PageQuery {
+        select: find::<Entity>(tenant).filter(Column::State.ne(State::Deleting.as_str())),
+        keys: &keys,
+        after,
+        rows_max: size,
+    };
+    let shown = |row: Model| {
+        let texts = [&row.display_name, &row.description, &row.rule];
+        let bytes = MESSAGE_BYTES + texts.map(String::len).iter().sum::<usize>();
+        Ok(Some((row, bytes)))
+    };
+    let place = |row: &Model| {
+        vec![
+            KeyValue::Int(row.create_time),
+            KeyValue::Uuid(row.segment_id),
+        ]
+    };
+    query.read(conn, place, shown).await
 }
 
 pub async fn insert(tx: &Tx, row: &Model) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use dossier_db::keyset::{Key, cut, page};
 use dossier_db::testing::TestDb;
-use dossier_db::{delete_many, error, find, insert_many};
+use dossier_db::{PageQuery, delete_many, error, find, insert_many};
 use dossier_kernel::paging::KeyValue;
 use dossier_kernel::{PageToken, Reason};
 use proptest::prelude::*;
@@ -213,5 +213,81 @@ fn a_token_that_does_not_fit_the_keys_is_refused_before_the_database_sees_it() {
         let error = page(find::<Entity>(&tenant()), &keys, Some(after)).expect_err("refused");
         assert_eq!(error.reason(), Reason::InvalidArgument);
         assert_eq!(error.violations()[0].field, "page_token");
+    }
+}
+
+/// Pages read one after the other: the words of each, and that only the last has no next.
+async fn read_pages(test: &TestDb, rows_max: u64, shown: fn(&Model) -> bool) -> Vec<Vec<String>> {
+    let by = By::Id(false);
+    let (mut pages, mut after) = (Vec::new(), None);
+    loop {
+        let query = PageQuery {
+            select: find::<Entity>(&tenant()),
+            keys: &by.keys(),
+            after: after.as_deref(),
+            rows_max,
+        };
+        let keep = |row: Model| {
+            let bytes = row.word.len();
+            Ok(shown(&row).then_some((row.word, bytes)))
+        };
+        let reader = &test.db.reader_of(&tenant());
+        let read = query.read(reader, |row| by.after(row), keep).await;
+        let (words, next) = read.expect("reads");
+        pages.push(words);
+        if next.is_none() {
+            return pages;
+        }
+        after = next;
+    }
+}
+
+#[tokio::test]
+async fn a_page_ends_before_it_would_be_a_large_message() {
+    for test in thing::each().await {
+        let lengths = (0..400).map(|n| match n % 40 {
+            7 => 3_000_000,
+            0 | 3 | 20 => 900_000,
+            n => 10 * n,
+        });
+        let words: Vec<String> = lengths.map(|length| "w".repeat(length)).collect();
+        for words in words.chunks(100) {
+            let rows = words.iter().map(|word| thing::row(&tenant(), word, None));
+            insert(&test, rows.collect()).await;
+        }
+        for rows_max in [1, 9, 1_000] {
+            let pages = read_pages(&test, rows_max, |_| true).await;
+            for (number, page) in pages.iter().enumerate() {
+                let bytes: usize = page.iter().map(String::len).sum();
+                assert!(page.len() as u64 <= rows_max);
+                assert!(page.len() == 1 || bytes <= 2 << 20, "{bytes}");
+                // And not before: the next row would not have fitted.
+                if let Some(next) = pages.get(number + 1)
+                    && (page.len() as u64) < rows_max
+                {
+                    assert!(bytes + next[0].len() > 2 << 20, "{bytes}");
+                }
+            }
+            assert!(pages.concat() == words, "every row once, in order");
+        }
+        test.discard().await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_shown_does_not_fill_a_page_nor_is_a_page_filled_at_any_price() {
+    for test in thing::each().await {
+        let row = |n| thing::row(&tenant(), ["no", "yes"][usize::from(n % 50 == 49)], None);
+        insert(&test, (0..1_000).map(row).collect()).await;
+        for (rows_max, longest) in [(1, 1), (1_000, 20)] {
+            let pages = read_pages(&test, rows_max, |row| row.word == "yes").await;
+            assert_eq!(pages.concat().len(), 20);
+            let most = pages.iter().map(Vec::len).max();
+            assert_eq!(most, Some(longest), "{:?}", test.db.backend());
+        }
+        // Twenty statements of two rows each do not get that far.
+        let pages = read_pages(&test, 1, |row| row.word == "yes").await;
+        assert!(pages[0].is_empty());
+        test.discard().await;
     }
 }

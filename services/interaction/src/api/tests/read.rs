@@ -72,6 +72,57 @@ async fn a_timeline_is_read_page_by_page_newest_first() {
 }
 
 #[tokio::test]
+async fn pages_of_long_emails_are_small_messages_and_hold_every_one_once() {
+    let (world, customer) = (World::start().await, CustomerId::generate());
+    // As any client: it refuses messages of more than 4 MiB.
+    let mut client = world.client("shop").await;
+    let mut recorded = Vec::new();
+    for n in 0..40 {
+        let email = wire::Email {
+            subject: "Re: 客户".into(),
+            body: "客".repeat(if n % 4 == 0 { 10 } else { 65_536 }),
+        };
+        let one = wire::Interaction {
+            details: Some(Details::Email(email)),
+            ..purchase(&format!("m-{n}"), customer, 0)
+        };
+        client
+            .record_interaction(record(one))
+            .await
+            .expect("recorded");
+        recorded.push(format!("m-{n}"));
+    }
+    for (of, order_by) in [
+        (customer.to_name(), ""),
+        (String::new(), "create_time desc"),
+    ] {
+        let mut request = wire::ListInteractionsRequest {
+            customer: of,
+            page_size: 1_000,
+            order_by: order_by.into(),
+            ..Default::default()
+        };
+        let mut listed = Vec::new();
+        let mut pages = 0;
+        loop {
+            let page = client.list_interactions(request.clone()).await;
+            let page = page.expect("a page").into_inner();
+            assert!(!page.interactions.is_empty());
+            listed.extend(page.interactions.into_iter().map(|one| one.event_id));
+            pages += 1;
+            if page.next_page_token.is_empty() {
+                break;
+            }
+            request.page_token = page.next_page_token;
+        }
+        listed.reverse();
+        assert_eq!(listed, recorded);
+        assert_eq!(pages, 3);
+    }
+    world.running.stop().await;
+}
+
+#[tokio::test]
 async fn questions_that_make_no_sense_are_refused_with_their_field() {
     let customer = CustomerId::generate();
     let (world, mut client) = world_with_purchases(customer).await;
