@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use cedar_policy::{Authorizer, Decision, PolicySet};
 use dossier_kernel::{Call, Ctx, Error, PrincipalKind, Reason, Result};
-use moka::sync::Cache;
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
 
 use crate::explanation::{Deciding, Explanation};
 use crate::mention::Mentions;
@@ -17,8 +18,10 @@ use crate::{Facts, Rule, Sight};
 
 /// Memory for remembered decisions, in bytes.
 const REMEMBERED_BYTES_MAX: u64 = 8 * 1024 * 1024;
+/// How many decisions that is, about.
+const REMEMBERED_COUNT: usize = 32_768;
 /// What a remembered decision takes beside its key, about.
-const ENTRY_BYTES: u32 = 128;
+const ENTRY_BYTES: u64 = 128;
 
 /// Who may do what. Cheap to clone; clones share what they remember.
 ///
@@ -36,11 +39,21 @@ struct Inner {
     /// By method, such as `dossier.profile.v1.CustomerService/GetCustomer`.
     rules: HashMap<Box<str>, Rule>,
     authorizer: Authorizer,
-    remembered: Cache<Key, Verdict>,
+    remembered: Cache<Key, Verdict, Bytes>,
 }
 
 /// A question, as [`Question::key`] spells it.
 type Key = Box<[u8]>;
+
+/// Decisions are weighed in bytes.
+#[derive(Clone)]
+struct Bytes;
+
+impl Weighter<Key, Verdict> for Bytes {
+    fn weight(&self, key: &Key, _: &Verdict) -> u64 {
+        key.len() as u64 + ENTRY_BYTES
+    }
+}
 
 /// What the policies say to one question.
 #[derive(Clone, Copy)]
@@ -80,13 +93,7 @@ impl Access {
             policies: Policies::load(source, &permissions)?,
             rules: by_method.collect(),
             authorizer: Authorizer::new(),
-            remembered: Cache::builder()
-                .max_capacity(REMEMBERED_BYTES_MAX)
-                .weigher(|key: &Key, _| {
-                    let bytes = u32::try_from(key.len()).unwrap_or(u32::MAX);
-                    bytes.saturating_add(ENTRY_BYTES)
-                })
-                .build(),
+            remembered: Cache::with_weighter(REMEMBERED_COUNT, REMEMBERED_BYTES_MAX, Bytes),
         })))
     }
 
@@ -187,7 +194,7 @@ impl Access {
     fn judge(&self, ctx: &Ctx, rule: &Rule, facts: Option<Facts<'_>>) -> Result<Verdict> {
         let question = Question::new(ctx, rule, facts, self.asked(rule));
         let key = question.key();
-        if let Some(verdict) = self.0.remembered.get(&key) {
+        if let Some(verdict) = self.0.remembered.get(key.as_slice()) {
             return Ok(verdict);
         }
         // An RPC that does not decide row by row never will: at the edge its policies hold whole.
@@ -204,7 +211,7 @@ impl Access {
                 sensitive: open && grants(DataClass::Sensitive)?,
             },
         };
-        self.0.remembered.insert(key, verdict);
+        self.0.remembered.insert(key.into(), verdict);
         Ok(verdict)
     }
 

@@ -57,7 +57,7 @@ impl<'a> Question<'a> {
     }
 
     /// The same for the same question and for no other: every part with its length before it.
-    pub fn key(&self) -> Box<[u8]> {
+    pub fn key(&self) -> Vec<u8> {
         let Ctx {
             tenant,
             principal,
@@ -96,7 +96,7 @@ impl<'a> Question<'a> {
                 key.texts(tags);
             }
         }
-        key.0.into_boxed_slice()
+        key.0
     }
 
     /// Cedar's answer about one class of data.

@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use dossier_kernel::{Error, Reason, Result, Timestamp};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
-use moka::sync::Cache;
+use quick_cache::sync::Cache;
 use sha2::{Digest, Sha256};
 
 use crate::api_key::{ApiKeys, PREFIX};
@@ -20,7 +20,7 @@ use crate::{AUDIENCE, Claims, ISSUER, PublicKey};
 pub const TOKEN_BYTES_MAX: usize = 4 * 1024;
 
 /// Verified tokens kept; about 300 bytes each.
-const REMEMBERED_MAX: u64 = 20_000;
+const REMEMBERED_MAX: usize = 20_000;
 
 /// Which tokens a server believes.
 pub struct VerifierOptions {
@@ -164,7 +164,7 @@ impl Verifier {
             }
         };
         if now >= found.claims.expiry {
-            self.0.remembered.invalidate(&digest);
+            self.0.remembered.remove(&digest);
             return Look::Done(Err(Error::new(
                 Reason::Unauthenticated,
                 "The token has expired; ask for a new one.",

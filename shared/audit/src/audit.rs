@@ -7,14 +7,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use dossier_db::Db;
-use dossier_kernel::{AuditEvent, Clock, Ctx, Error, Result, TenantId};
+use dossier_kernel::{AuditAction, AuditEvent, Clock, Ctx, Error, Result, TenantId};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::append::unavailable;
-use crate::buffer::{self, Buffer, Read};
+use crate::buffer::{Buffer, Reads};
 use crate::export::Export;
 use crate::key::AuditKey;
 use crate::log::Log;
@@ -163,13 +163,15 @@ impl Audit {
         if !is_sensitive && seen.direct.is_empty() {
             return Ok(());
         }
-        let read = Read::new(ctx, call, Clock::system().now(), seen);
+        let now = Clock::system().now();
         if is_sensitive {
             let mut own = own_ctx(ctx.tenant.clone());
             own.deadline = ctx.deadline;
-            return self.record(own, vec![buffer::sensitive(read)]).await;
+            let read = Reads::new(ctx, call, now, seen);
+            let event = read.event(AuditAction::ReadSensitive);
+            return self.record(own, vec![event]).await;
         }
-        if self.0.buffer.push(read)? {
+        if self.0.buffer.push(ctx, call, now, seen)? {
             self.0.full.notify_one();
         }
         Ok(())
@@ -212,7 +214,8 @@ impl Audit {
                 return Ok(());
             }
             let own = own_ctx(TenantId::all()).with_timeout(FLUSH_BOUND);
-            match self.record(own, buffer::merged(&reads)).await {
+            let events = reads.iter().map(|one| one.event(AuditAction::ReadDirect));
+            match self.record(own, events.collect()).await {
                 Ok(()) => self.0.buffer.written(&reads),
                 Err(error) => {
                     self.0.buffer.failed(reads);

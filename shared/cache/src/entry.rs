@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
-
 /// Longest life of a value, whatever its owner asked for: bounds how long a stale one can live when
 /// an announcement was lost together with the process that made it.
 pub const MAX_TTL: Duration = Duration::from_secs(600);
@@ -16,16 +14,16 @@ pub(crate) const MARK_TTL: Duration = Duration::from_secs(35);
 pub(crate) const REMOVED: i64 = i64::MAX;
 
 #[derive(Clone, Debug)]
-pub(crate) struct Entry {
+pub(crate) struct Entry<V> {
     /// The revision of the value, or the oldest one that may replace the mark.
     pub version: i64,
     /// `None` is a mark.
-    pub value: Option<Bytes>,
+    pub value: Option<V>,
     pub ttl: Duration,
 }
 
-impl Entry {
-    pub fn value(version: i64, value: Bytes, ttl: Duration) -> Self {
+impl<V> Entry<V> {
+    pub fn value(version: i64, value: V, ttl: Duration) -> Self {
         Self {
             version: version.max(0),
             value: Some(value),

@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use bytes::Bytes;
 use tokio::sync::watch;
 
 use crate::Key;
+use crate::value::Value;
 
 /// What a flight brings: nothing yet, or what was loaded, where there was anything.
-type Outcome = Option<Option<Bytes>>;
+type Outcome = Option<Option<Value>>;
 
 #[derive(Default)]
 pub(crate) struct Flights {
@@ -74,7 +74,7 @@ impl Flights {
 }
 
 impl Lead<'_> {
-    pub fn land(self, value: Option<Bytes>) {
+    pub fn land(self, value: Option<Value>) {
         self.outcome.send_replace(Some(value));
     }
 }

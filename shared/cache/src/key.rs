@@ -1,9 +1,13 @@
 //! Names of cached values.
 
-use std::fmt::{self, Display};
+use std::fmt::{self, Display, Write as _};
 use std::sync::Arc;
 
 use dossier_kernel::TenantId;
+
+const PREFIX: &str = "dossier:";
+/// A UUID and two colons.
+const ID_BYTES: usize = 38;
 
 /// Names one value of one tenant. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -13,7 +17,14 @@ impl Key {
     /// `kind` says what is cached and who caches it, such as `profile.customer`: the services share
     /// one Redis. `id` is no personal value; keys are printed and Redis shows them.
     pub fn new(tenant: &TenantId, kind: &'static str, id: impl Display) -> Self {
-        Self(format!("dossier:{tenant}:{kind}:{id}").into())
+        let tenant = tenant.as_str();
+        let mut text = String::with_capacity(PREFIX.len() + tenant.len() + kind.len() + ID_BYTES);
+        for part in [PREFIX, tenant, ":", kind, ":"] {
+            text.push_str(part);
+        }
+        // Writing to a string never fails.
+        let _ = write!(text, "{id}");
+        Self(text.into())
     }
 
     pub fn as_str(&self) -> &str {

@@ -7,20 +7,22 @@ mod key;
 mod memory;
 mod missed;
 mod remote;
+mod value;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use dossier_kernel::Result;
+use dossier_kernel::{Error, Result};
 
 pub use entry::MAX_TTL;
 pub use key::Key;
+pub use value::Cached;
 
 use entry::{Entry, REMOVED};
 use flight::{Flights, Seat};
 use memory::Memory;
 use remote::{ANSWER_TIMEOUT, Remote, Run};
+use value::Value;
 
 /// The cache of a service. Cheap to clone; clones share everything.
 #[derive(Clone)]
@@ -50,11 +52,10 @@ enum Saw {
 
 /// What was loaded to answer a miss, to be kept and given out.
 #[derive(Clone, Debug)]
-pub struct Loaded {
+pub struct Loaded<V> {
     /// The revision of the row the value was made from.
     pub version: i64,
-    /// Sealed, never plain personal data.
-    pub value: Bytes,
+    pub value: V,
 }
 
 impl Cache {
@@ -79,24 +80,45 @@ impl Cache {
     }
 
     /// The value, where there is one that is not known to be stale.
-    pub async fn get(&self, key: &Key) -> Result<Bytes, Miss> {
+    pub async fn get<V: Cached>(&self, key: &Key) -> Result<Arc<V>, Miss> {
         match &self.0.backend {
-            Backend::Memory(memory) => memory.get(key).map_err(|lost| Miss(Saw::Memory(lost))),
-            Backend::Redis(remote) => {
-                let found = remote.get(key).await;
-                found.map_err(|run| Miss(Saw::Redis(run)))
-            }
+            Backend::Memory(memory) => match memory.get(key) {
+                Ok(value) => value.downcast().map_err(|_| Miss(Saw::Memory(u64::MAX))),
+                Err(lost) => Err(Miss(Saw::Memory(lost))),
+            },
+            Backend::Redis(remote) => match remote.get(key).await {
+                Ok(bytes) => match V::from_bytes(bytes) {
+                    Ok(value) => Ok(Arc::new(value)),
+                    Err(_) => Err(Miss(Saw::Redis(None))),
+                },
+                Err(run) => Err(Miss(Saw::Redis(run))),
+            },
         }
     }
 
     /// Keeps what was read at revision `version`, after the `miss`, for about `ttl` (at most
     /// [`MAX_TTL`]), unless something newer is known or what was known is lost. For readers; a
     /// writer says [`Cache::supersede`].
-    pub async fn put(&self, key: &Key, miss: Miss, version: i64, value: Bytes, ttl: Duration) {
-        let entry = Entry::value(version, value, ttl);
+    pub async fn put<V: Cached>(
+        &self,
+        key: &Key,
+        miss: Miss,
+        version: i64,
+        value: Arc<V>,
+        ttl: Duration,
+    ) {
         match (&self.0.backend, miss.0) {
-            (Backend::Memory(memory), Saw::Memory(lost)) => memory.put(key, entry, lost),
-            (Backend::Redis(remote), Saw::Redis(Some(run))) => remote.put(key, entry, run).await,
+            (Backend::Memory(memory), Saw::Memory(lost)) => {
+                let size = value.size();
+                memory.put(key, Entry::value(version, value, ttl), size, lost);
+            }
+            (Backend::Redis(remote), Saw::Redis(Some(run))) => match value.to_bytes() {
+                Ok(bytes) => {
+                    let entry = Entry::value(version, bytes, ttl);
+                    remote.put(key, entry, run).await;
+                }
+                Err(error) => tracing::warn!(%key, %error, "a value cannot be cached"),
+            },
             // Redis was away when the reader looked, or it looked elsewhere.
             (_, Saw::Memory(_) | Saw::Redis(_)) => {}
         }
@@ -107,7 +129,7 @@ impl Cache {
     pub async fn supersede(&self, key: &Key, version: i64) {
         self.0.flights.close_boarding(key);
         match &self.0.backend {
-            Backend::Memory(memory) => memory.set(key, Entry::mark(version)),
+            Backend::Memory(memory) => memory.mark(key, version),
             Backend::Redis(remote) => remote.announce(key, version).await,
         }
     }
@@ -121,15 +143,16 @@ impl Cache {
     /// The value, or what `load` finds, kept for the next one. When many miss the same key at once
     /// one of them loads for all. `load` says `None` for what does not exist, which is not kept. An
     /// error is the caller's own and nobody else's: the others load for themselves.
-    pub async fn get_or_load<F, L>(
+    pub async fn get_or_load<V, F, L>(
         &self,
         key: &Key,
         ttl: Duration,
         load: F,
-    ) -> Result<Option<Bytes>>
+    ) -> Result<Option<Arc<V>>>
     where
+        V: Cached,
         F: FnOnce() -> L,
-        L: Future<Output = Result<Option<Loaded>>>,
+        L: Future<Output = Result<Option<Loaded<V>>>>,
     {
         let miss = match self.get(key).await {
             Ok(value) => return Ok(Some(value)),
@@ -138,32 +161,35 @@ impl Cache {
         match self.0.flights.board(key) {
             Seat::Lead(lead) => {
                 let value = self.load(key, miss, ttl, load).await?;
-                lead.land(value.clone());
+                lead.land(value.clone().map(|value| value as Value));
                 Ok(value)
             }
             Seat::Follow(mut outcome) => {
                 if let Ok(value) = outcome.wait_for(Option::is_some).await {
-                    return Ok(value.clone().flatten());
+                    let value = value.clone().flatten().map(Arc::downcast).transpose();
+                    return value.map_err(|_| Error::internal("keys of one kind, values of two"));
                 }
                 self.load(key, miss, ttl, load).await
             }
         }
     }
 
-    async fn load<F, L>(
+    async fn load<V, F, L>(
         &self,
         key: &Key,
         miss: Miss,
         ttl: Duration,
         load: F,
-    ) -> Result<Option<Bytes>>
+    ) -> Result<Option<Arc<V>>>
     where
+        V: Cached,
         F: FnOnce() -> L,
-        L: Future<Output = Result<Option<Loaded>>>,
+        L: Future<Output = Result<Option<Loaded<V>>>>,
     {
         let Some(Loaded { version, value }) = load().await? else {
             return Ok(None);
         };
+        let value = Arc::new(value);
         self.put(key, miss, version, value.clone(), ttl).await;
         Ok(Some(value))
     }

@@ -122,7 +122,7 @@ impl Remote {
     }
 
     /// Keeps a value unless a newer entry is known or the run is over. Lost when Redis is away.
-    pub async fn put(&self, key: &Key, entry: Entry, run: Run) {
+    pub async fn put(&self, key: &Key, entry: Entry<Bytes>, run: Run) {
         self.0.ask(self.0.set(key, entry, &run)).await;
     }
 
@@ -191,7 +191,7 @@ impl Inner {
         set.query_async(&mut connection).await
     }
 
-    async fn set(&self, key: &Key, entry: Entry, run: &[u8]) -> Result<bool, RedisError> {
+    async fn set(&self, key: &Key, entry: Entry<Bytes>, run: &[u8]) -> Result<bool, RedisError> {
         let mut connection = self.connection.clone();
         let mut wire = format!("{:020}", entry.version).into_bytes();
         match entry.value {

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
+use bytes::Bytes;
 use dossier_kernel::{Error, TenantId};
 use proptest::prelude::*;
 use tokio::net::TcpListener;
@@ -46,20 +47,21 @@ async fn patient(url: &str) -> Cache {
 
 /// What somebody sees who finds no value for a key that nobody knows.
 async fn miss(cache: &Cache) -> Miss {
-    cache.get(&fresh_key()).await.expect_err("nobody knows it")
+    let seen = cache.get::<Bytes>(&fresh_key()).await;
+    seen.expect_err("nobody knows it")
 }
 
 /// As a reader does who missed and has loaded.
 async fn put(cache: &Cache, key: &Key, version: i64, value: &'static [u8], ttl: Duration) {
-    let value = Bytes::from_static(value);
+    let value = Arc::new(Bytes::from_static(value));
     cache.put(key, miss(cache).await, version, value, ttl).await;
 }
 
-async fn found(cache: &Cache, key: &Key) -> Option<Bytes> {
+async fn found(cache: &Cache, key: &Key) -> Option<Arc<Bytes>> {
     cache.get(key).await.ok()
 }
 
-fn text(value: Option<Bytes>) -> Option<String> {
+fn text(value: Option<Arc<Bytes>>) -> Option<String> {
     value.map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
 }
 
@@ -361,7 +363,7 @@ async fn a_reader_from_before_a_flush_puts_nothing_after_it() {
     let url = format!("{}/61", url.trim_end_matches('/'));
     let cache = patient(&url).await;
     let key = fresh_key();
-    let late = cache.get(&key).await.expect_err("nothing yet");
+    let late = miss(&cache).await;
     // Meanwhile a writer changes the row and says so, and Redis forgets what it said.
     cache.supersede(&key, 2).await;
     let client = redis::Client::open(url).expect("an address");
@@ -372,14 +374,14 @@ async fn a_reader_from_before_a_flush_puts_nothing_after_it() {
     let flush = redis::cmd("FLUSHDB").exec_async(&mut connection).await;
     flush.expect("flushes");
     cache
-        .put(&key, late, 1, Bytes::from_static(b"old"), TTL)
+        .put(&key, late, 1, Arc::new(Bytes::from_static(b"old")), TTL)
         .await;
     let miss = cache
-        .get(&key)
+        .get::<Bytes>(&key)
         .await
         .expect_err("not the value from before the change");
     cache
-        .put(&key, miss, 2, Bytes::from_static(b"new"), TTL)
+        .put(&key, miss, 2, Arc::new(Bytes::from_static(b"new")), TTL)
         .await;
     assert_eq!(text(found(&cache, &key).await).as_deref(), Some("new"));
 }
@@ -412,7 +414,7 @@ proptest! {
             for step in steps {
                 match step {
                     Step::Put(version) => {
-                        let value = Bytes::from(version.to_string());
+                        let value = Arc::new(Bytes::from(version.to_string()));
                         cache.put(&key, miss(&cache).await, version, value, TTL).await;
                         newest = newest.max(version);
                     }

@@ -2,16 +2,19 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+use uuid::fmt::Hyphenated;
 
 use crate::{Error, Reason};
 
 /// A tenant: 1 to 63 characters of `a-z`, `0-9` and `-`, beginning with a letter or digit.
+/// Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct TenantId(String);
+pub struct TenantId(Arc<str>);
 
 impl TenantId {
     pub fn parse(text: &str) -> Result<Self, Error> {
@@ -23,7 +26,7 @@ impl TenantId {
             .bytes()
             .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
         if first && rest && text.len() <= 63 {
-            return Ok(Self(text.to_owned()));
+            return Ok(Self(text.into()));
         }
         Err(Error::new(
             Reason::InvalidArgument,
@@ -33,17 +36,17 @@ impl TenantId {
 
     /// The tenant of the embedded default configuration.
     pub fn embedded_default() -> Self {
-        Self("default".to_owned())
+        Self("default".into())
     }
 
     /// Names no tenant: what services use to follow the feeds of all tenants. Cannot be parsed
     /// from a request or stored with a row.
     pub fn all() -> Self {
-        Self("*".to_owned())
+        Self("*".into())
     }
 
     pub fn is_all(&self) -> bool {
-        self.0 == "*"
+        &*self.0 == "*"
     }
 
     pub fn as_str(&self) -> &str {
@@ -57,20 +60,21 @@ impl fmt::Display for TenantId {
     }
 }
 
-/// Names one attempt of one call in logs, traces and errors (`x-request-id`).
+/// Names one attempt of one call in logs, traces and errors (`x-request-id`). Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct RequestId(String);
+pub struct RequestId(Arc<str>);
 
 impl RequestId {
     pub fn random() -> Self {
-        Self(Uuid::now_v7().to_string())
+        let mut text = [0; Hyphenated::LENGTH];
+        Self((*Uuid::now_v7().hyphenated().encode_lower(&mut text)).into())
     }
 
     /// Keeps what the caller sent when it is harmless to print: 1 to 128 visible ASCII characters.
     pub fn from_header(text: &str) -> Option<Self> {
         let fine =
             !text.is_empty() && text.len() <= 128 && text.bytes().all(|b| b.is_ascii_graphic());
-        fine.then(|| Self(text.to_owned()))
+        fine.then(|| Self(text.into()))
     }
 
     pub fn as_str(&self) -> &str {
@@ -82,6 +86,12 @@ impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// `collection/uuid`: written for every resource that is shown, so without the detour of `format!`.
+pub fn resource_name(collection: &str, id: Uuid) -> String {
+    let mut text = [0; Hyphenated::LENGTH];
+    [collection, id.hyphenated().encode_lower(&mut text)].join("/")
 }
 
 /// A resource id that is a UUID; new ones are version 7, so that they sort by creation.
@@ -106,7 +116,7 @@ macro_rules! uuid_id {
 
             /// The resource name, `collection/uuid`.
             pub fn to_name(self) -> String {
-                format!("{}/{}", $collection, self.0)
+                resource_name($collection, self.0)
             }
 
             /// Reads a resource name; `None` when it is of another collection or no UUID.

@@ -1,6 +1,7 @@
 //! One customer: create, get, update, delete, bring back.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use dossier_cache::{Key, Loaded, MAX_TTL};
@@ -56,19 +57,15 @@ impl Profile {
         let load = || async {
             let row =
                 store::customer::find(&self.0.db.reader_of(&ctx.tenant), &ctx.tenant, id).await?;
-            row.map(|row| {
-                Ok(Loaded {
-                    version: row.revision,
-                    value: row.to_bytes()?.into(),
-                })
-            })
-            .transpose()
+            Ok(row.map(|row| Loaded {
+                version: row.revision,
+                value: row,
+            }))
         };
         let key = cache_key(&ctx.tenant, id);
-        let bytes = self.0.cache.get_or_load(&key, CACHED_FOR, load).await?;
-        let bytes = bytes.ok_or(Error::NoCustomer(id))?;
-        let cached = SealedCustomer::from_bytes(&bytes)?;
-        let seen = match self.show(ctx, cached).await {
+        let cached = self.0.cache.get_or_load(&key, CACHED_FOR, load).await?;
+        let cached: Arc<SealedCustomer> = cached.ok_or(Error::NoCustomer(id))?;
+        let seen = match self.show(ctx, SealedCustomer::clone(&cached)).await {
             Ok(seen) => seen,
             Err(_) => self.reread(ctx, &key, id).await?,
         };

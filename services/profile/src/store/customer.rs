@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
+use bytes::Bytes;
 use dossier_access::{Facts, Sight};
+use dossier_cache::Cached;
 use dossier_db::TenantScoped;
 use dossier_kernel::{CustomerId, Result, TenantId, Timestamp};
 use sea_orm::entity::prelude::*;
@@ -10,11 +12,15 @@ use sea_orm::{ConnectionTrait, QueryOrder, QuerySelect};
 use serde::{Deserialize, Serialize};
 
 use super::columns::{AddressOutlines, ClearAttributes, Texts, sealed_bytes};
-use crate::domain::{CustomerType, Date, Gender, Industry, IndustryScheme, Outline};
+use crate::domain::{
+    AddressOutline, AttributeValue, CustomerType, Date, Gender, Industry, IndustryScheme, Outline,
+};
 use crate::error::Error;
 
 /// Names, times and words of industries of a customer's message.
 const MESSAGE_BYTES: usize = 512;
+/// What the texts of an address take, about.
+const ADDRESS_BYTES: usize = 128;
 
 /// `SealedCustomer`: what the table, the cache and the outcomes of idempotent requests hold alike.
 /// It is made by `seal` and read by `open`, nowhere else.
@@ -119,10 +125,10 @@ impl Model {
     }
 
     /// About what the message of the customer has, in bytes.
-    pub fn message_bytes(&self) -> Result<usize> {
+    pub fn message_bytes(&self) -> usize {
         // A contact point that is normal as it was given is kept once and shown twice.
         let shown_twice = self.direct.len();
-        Ok(MESSAGE_BYTES + shown_twice + self.to_bytes()?.len())
+        MESSAGE_BYTES + shown_twice + self.size()
     }
 
     pub const fn id(&self) -> CustomerId {
@@ -138,15 +144,41 @@ impl Model {
             .chain(sensitive)
             .map(|cell| (CustomerId(self.id), cell.as_slice()))
     }
+}
 
-    /// For the cache: MessagePack with the names of fields, so that releases that know one field
-    /// more or less read each other's.
-    pub fn to_bytes(&self) -> Result<Vec<u8>> {
-        rmp_serde::to_vec_named(self).map_err(|e| Error::unreadable("customer", e).into())
+/// MessagePack with the names of fields, so that releases that know one field more or less read each
+/// other's.
+impl Cached for Model {
+    fn to_bytes(&self) -> Result<Bytes> {
+        let bytes = rmp_serde::to_vec_named(self);
+        Ok(bytes.map_err(|e| Error::unreadable("customer", e))?.into())
     }
 
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
-        rmp_serde::from_slice(bytes).map_err(|e| Error::unreadable("customer", e).into())
+    fn from_bytes(bytes: Bytes) -> Result<Self> {
+        rmp_serde::from_slice(&bytes).map_err(|e| Error::unreadable("customer", e).into())
+    }
+
+    fn size(&self) -> usize {
+        let sensitive = self.sensitive.as_ref().map_or(0, Vec::len);
+        let tags = self
+            .tags
+            .0
+            .iter()
+            .map(|tag| size_of::<String>() + tag.len());
+        let addresses = self.addresses.0.len() * (size_of::<AddressOutline>() + ADDRESS_BYTES);
+        let attributes = self.attributes.0.iter().map(|(id, value)| {
+            let text = match value {
+                AttributeValue::String(text) => text.len(),
+                _ => 0,
+            };
+            size_of::<(String, AttributeValue)>() + id.len() + text
+        });
+        size_of::<Self>()
+            + self.direct.len()
+            + sensitive
+            + tags.sum::<usize>()
+            + addresses
+            + attributes.sum::<usize>()
     }
 }
 

@@ -239,7 +239,7 @@ pub async fn page<C: ConnectionTrait, T>(
         rows_max: page.size,
     };
     let shown = |row: Model| {
-        let bytes = row.message_bytes()?;
+        let bytes = row.message_bytes();
         Ok(see(row)?.map(|seen| (seen, bytes)))
     };
     query.read(conn, |row| place(row, page.order), shown).await

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use dossier_access::Sight;
+use dossier_cache::Cached;
 use dossier_kernel::CustomerId;
 use dossier_proto::common::v1::Date;
 use dossier_vault::CustomerKey;
@@ -205,7 +206,7 @@ async fn a_customer_comes_out_of_messages_and_rows_as_it_went_in() {
 
         let row = seal(&tenant, &customer, &key).expect("seals");
         let bytes = row.to_bytes().expect("writes");
-        let again = SealedCustomer::from_bytes(&bytes).expect("reads");
+        let again = SealedCustomer::from_bytes(bytes).expect("reads");
         prop_assert_eq!(&again, &row);
         prop_assert!(
             open(row.clone(), Some(&other), Sight::ALL).is_err(),

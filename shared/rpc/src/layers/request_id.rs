@@ -18,7 +18,10 @@ pub fn take(headers: &mut HeaderMap) -> RequestId {
 
 /// Answers the name, so that a caller without one can quote it.
 pub fn put(headers: &mut HeaderMap, id: &RequestId) {
-    if let Ok(value) = HeaderValue::from_str(id.as_str()) {
+    if let Ok(mut value) = HeaderValue::from_str(id.as_str()) {
+        // Never seen again: in the connection's table of headers (RFC 7541, section 6.2.3) it would
+        // only push out those that are.
+        value.set_sensitive(true);
         headers.insert(REQUEST_ID, value);
     }
 }
