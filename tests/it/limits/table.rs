@@ -162,6 +162,16 @@ fn customers() -> Vec<Limit> {
             Invalid("customer.tags"),
             |_, n| customer("tags", many(n, |number| json!(format!("tag {number}")))),
         ),
+        limit(
+            "paths of an update mask",
+            "dossier.profile.v1.CustomerService/UpdateCustomer",
+            1_000,
+            Invalid("update_mask"),
+            |ground, n| {
+                let customer = json!({"name": ground.customer, "tags": ["masked"]});
+                vec![json!({"customer": customer, "update_mask": vec!["tags"; n].join(",")})]
+            },
+        ),
         limit("tag", CREATE, 64, Invalid("customer.tags[0]"), |_, n| {
             customer("tags", json!([x(n)]))
         }),

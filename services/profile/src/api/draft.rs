@@ -8,12 +8,15 @@ use super::enums::{decode_contact_point_type, decode_gender, decode_scheme, deco
 use super::mask::Mask;
 use super::value::{decode_attribute, decode_date, decode_time};
 use crate::domain::{
-    Address, ContactPoint, ContactPointType, Draft, ExternalId, Hidden, Industry, Violations,
-    attribute_path,
+    ADDRESSES_MAX, ATTRIBUTES_MAX, Address, CONTACT_POINTS_MAX, ContactPoint, ContactPointType, Draft,
+    EXTERNAL_IDS_MAX, ExternalId, Hidden, Industry, TAGS_MAX, Violations, attribute_path,
 };
 
 /// Reads the fields that count. What cannot be read is left out and named in the draft's problems;
 /// fields that are output only are ignored.
+///
+/// A field with more values than a customer may have is left out as a whole: a message holds more
+/// than a million of them, and whatever comes after may look at each and compare it with the others.
 pub fn decode(customer: wire::Customer, mask: &Mask) -> Draft {
     let wire::Customer {
         name: _,
@@ -33,17 +36,38 @@ pub fn decode(customer: wire::Customer, mask: &Mask) -> Draft {
         region_code,
         language_code,
         time_zone,
-        contact_points,
-        external_ids,
-        addresses,
-        tags,
-        attributes,
+        mut contact_points,
+        mut external_ids,
+        mut addresses,
+        mut tags,
+        mut attributes,
         owner,
         team,
         industry,
         masked_fields: _,
     } = customer;
     let mut problems = Violations::default();
+    let mut within = |count: usize, most: usize, field: &str| {
+        if count > most {
+            problems.add(field, format!("must not be more than {most}"));
+        }
+        count <= most
+    };
+    if !within(contact_points.len(), CONTACT_POINTS_MAX, "contact_points") {
+        contact_points.clear();
+    }
+    if !within(external_ids.len(), EXTERNAL_IDS_MAX, "external_ids") {
+        external_ids.clear();
+    }
+    if !within(addresses.len(), ADDRESSES_MAX, "addresses") {
+        addresses.clear();
+    }
+    if !within(tags.len(), TAGS_MAX, "tags") {
+        tags.clear();
+    }
+    if !within(attributes.len(), ATTRIBUTES_MAX, "attributes") {
+        attributes.clear();
+    }
     let kind = decode_type(r#type).unwrap_or_else(|_| {
         problems.add("type", "is not known; use PERSON or ORGANIZATION");
         None
@@ -183,5 +207,44 @@ fn address(address: wire::Address) -> Address {
         lines: address_lines.into_iter().map(Pii::new).collect(),
         label,
         primary,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{AttributePatch, Many};
+
+    #[test]
+    fn a_million_values_are_one_violation_and_looked_at_no_further() {
+        const MANY: usize = 1_000_000;
+        let customer = wire::Customer {
+            contact_points: vec![wire::ContactPoint::default(); MANY],
+            external_ids: vec![common::ExternalId::default(); MANY],
+            addresses: vec![wire::Address::default(); MANY],
+            tags: vec![String::new(); MANY],
+            attributes: (0..MANY)
+                .map(|id| (id.to_string(), wire::AttributeValue::default()))
+                .collect(),
+            ..wire::Customer::default()
+        };
+        let draft = decode(customer, &Mask::Set);
+        let wrong = draft.problems.as_slice().iter();
+        let wrong: Vec<_> = wrong.map(|one| one.field.as_str()).collect();
+        assert_eq!(
+            wrong,
+            [
+                "contact_points",
+                "external_ids",
+                "addresses",
+                "tags",
+                "attributes"
+            ]
+        );
+        assert_eq!(draft.contact_points, Many::Absent);
+        assert_eq!(draft.external_ids, Many::Absent);
+        assert_eq!(draft.addresses, Many::Absent);
+        assert_eq!(draft.tags, Many::Absent);
+        assert_eq!(draft.attributes, AttributePatch::Absent);
     }
 }

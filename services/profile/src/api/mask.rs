@@ -53,6 +53,9 @@ const OUTPUT_FIELDS: [&str; 9] = [
     "deprecated",
 ];
 
+/// More than there are fields and attributes of a customer.
+const PATHS_MAX: usize = 1_000;
+
 /// How a message is read as a draft.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Mask {
@@ -97,6 +100,10 @@ impl Mask {
     ) -> Option<Self> {
         let FieldMask { paths } = mask.filter(|mask| !mask.paths.is_empty())?;
         let mut named = BTreeSet::new();
+        if paths.len() > PATHS_MAX {
+            problems.add_to_request("update_mask", "must not have more than 1,000 paths");
+            return Some(Self::Named(named));
+        }
         for path in paths {
             match path.as_str() {
                 "*" => named.extend(fields.iter().map(|&field| field.to_owned())),
@@ -196,6 +203,15 @@ mod tests {
         assert_eq!(all.attributes(values()), replace);
         let change = AttributePatch::Change(values().into());
         assert_eq!(Mask::Set.attributes(values()), change);
+    }
+
+    #[test]
+    fn a_mask_of_a_million_paths_is_one_violation() {
+        let mut problems = Violations::default();
+        let paths = vec!["nosuch".to_owned(); 1_000_000];
+        let read = Mask::of(Some(FieldMask { paths }), Mask::Set, &mut problems);
+        assert_eq!(read, Mask::Named(BTreeSet::new()));
+        assert_eq!(problems.count(), 1);
     }
 
     #[test]

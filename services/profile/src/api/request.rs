@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::draft::{self, external_id};
 use super::mask::Mask;
 use crate::app::{BATCH_MAX, List, Mutation, Question, Update, Upsert};
-use crate::domain::{Draft, Key, Many, Violations};
+use crate::domain::{Draft, Key, Many, TAGS_MAX, Violations};
 
 const NAME_WORDS: &str = "must be customers/{customer} with a UUID";
 
@@ -205,13 +205,14 @@ pub fn remove_tags(request: wire::RemoveTagsRequest) -> Result<(Update, Mutation
 
 fn tag(
     name: &str,
-    tags: Many<String>,
+    mut tags: Many<String>,
     once: Option<Once>,
     mut problems: Violations,
 ) -> Result<(Update, Mutation)> {
     let id = customer_name("name", name)?;
-    if !(1..=200).contains(&tags.values().len()) {
-        problems.add_to_request("tags", "must have 1 to 200 tags");
+    if !(1..=TAGS_MAX).contains(&tags.values().len()) {
+        problems.add_to_request("tags", format!("must have 1 to {TAGS_MAX} tags"));
+        tags = Many::Absent;
     }
     let draft = Draft {
         tags,

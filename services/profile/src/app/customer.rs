@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dossier_cache::{Key, Loaded, MAX_TTL};
-use dossier_kernel::{Ctx, CustomerId, Result};
+use dossier_kernel::{Ctx, CustomerId, Result, Timestamp};
 
 use super::seen::hidden;
 use super::unit::{Done, Edit, Locked, Saved, Unit};
 use super::{Mutation, Profile, Seen, cache_key};
-use crate::domain::{Customer, Definitions, Draft, Protection, Violations};
+use crate::domain::{Checked, Customer, Definitions, Draft, Protection, Violations};
 use crate::error::Error;
 use crate::store::{self, ChangeKind, SealedCustomer};
 
@@ -43,9 +43,10 @@ impl Profile {
             .definitions(&ctx.tenant, !draft.attributes.is_absent())
             .await?;
         let id = id.unwrap_or_else(CustomerId::generate);
+        let draft = NewDraft::check(draft, self.0.clock.now());
         self.mutate(ctx, mutation, move |unit| {
             Box::pin(async move {
-                let customer = make(&unit, id, draft, &definitions)?;
+                let customer = draft.make(&unit, id, &definitions)?;
                 unit.create_one(customer).await
             })
         })
@@ -118,22 +119,23 @@ impl Profile {
             .flatten()
             .any(|draft| !draft.attributes.is_absent());
         let definitions = self.definitions(&ctx.tenant, needed).await?;
+        let Update {
+            id,
+            draft,
+            etag,
+            missing,
+        } = update;
+        // An etag says that the caller has seen the customer.
+        let missing = missing.filter(|_| etag.is_none());
+        let missing = missing.map(|draft| NewDraft::check(draft, self.0.clock.now()));
         self.mutate(ctx, mutation, move |unit| {
             Box::pin(async move {
-                let Update {
-                    id,
-                    draft,
-                    etag,
-                    missing,
-                } = update;
                 let sets_sensitive = draft.sets(Protection::Sensitive, &definitions);
                 let Some(Locked { row, before, sight }) =
                     unit.lock(&[id], sets_sensitive).await?.pop()
                 else {
-                    // An etag says that the caller has seen the customer.
-                    let missing = missing.filter(|_| etag.is_none());
                     let draft = missing.ok_or(Error::NoCustomer(id))?;
-                    let customer = make(&unit, id, draft, &definitions)?;
+                    let customer = draft.make(&unit, id, &definitions)?;
                     return unit.create_one(customer).await;
                 };
                 if before.delete_time.is_some() {
@@ -245,16 +247,28 @@ async fn known(unit: &Unit<'_>, id: CustomerId) -> Result<Locked> {
         .ok_or_else(|| Error::NoCustomer(id).into())
 }
 
-fn make(
-    unit: &Unit<'_>,
-    id: CustomerId,
-    draft: Draft,
-    definitions: &Definitions,
-) -> Result<Customer> {
-    let mut violations = Violations::default();
-    let draft = draft.check(None, unit.now, &mut violations);
-    let customer = Customer::create(id, draft, definitions, unit.now, &mut violations);
-    violations.under("customer").into_result()?;
-    // Without violations there is a customer.
-    customer.ok_or_else(|| Error::NoCustomer(id).into())
+/// A draft of a new customer, looked at before the transaction: what is wrong is told together with
+/// what only the definitions know.
+struct NewDraft {
+    draft: Checked,
+    violations: Violations,
+}
+
+impl NewDraft {
+    fn check(draft: Draft, now: Timestamp) -> Self {
+        let mut violations = Violations::default();
+        let draft = draft.check(None, now, &mut violations);
+        Self { draft, violations }
+    }
+
+    fn make(self, unit: &Unit<'_>, id: CustomerId, definitions: &Definitions) -> Result<Customer> {
+        let Self {
+            draft,
+            mut violations,
+        } = self;
+        let customer = Customer::create(id, draft, definitions, unit.now, &mut violations);
+        violations.under("customer").into_result()?;
+        // Without violations there is a customer.
+        customer.ok_or_else(|| Error::NoCustomer(id).into())
+    }
 }

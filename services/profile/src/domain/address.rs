@@ -36,7 +36,7 @@ impl Address {
             locality,
             sublocality,
             division_code,
-            lines,
+            mut lines,
             label,
             primary,
         } = self;
@@ -46,6 +46,7 @@ impl Address {
         }
         if lines.len() > LINES_MAX {
             violations.add(format!("{path}.address_lines"), "must have at most 5 lines");
+            lines.clear();
         }
         let mut short = |field: &str, text: &str, longest: usize| {
             let text = normalize::text(text);
@@ -220,6 +221,16 @@ mod tests {
             ..chinese("440305")
         };
         assert_eq!(check(abroad).1, ["addresses[0].division_code"]);
+    }
+
+    #[test]
+    fn lines_beyond_the_limit_are_one_violation() {
+        let long = Pii::new("x".repeat(1_000));
+        let tall = Address {
+            lines: vec![long; 100_000],
+            ..chinese("440305")
+        };
+        assert_eq!(check(tall).1, ["addresses[0].address_lines"]);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::{AttributeValue, Violations, normalize};
 
 /// The most definitions a tenant may have; also the most attributes of a customer.
 pub const COUNT_MAX: usize = 500;
-const CHOICES_MAX: usize = 500;
+pub const CHOICES_MAX: usize = 500;
 
 /// What values an attribute takes. Cannot change once made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -222,7 +222,8 @@ impl AttributeDefinition {
         if self.description.contains('\0') {
             field("description", "must not contain the character U+0000");
         }
-        for (index, choice) in self.choices.iter().enumerate() {
+        // Each is compared with those before it.
+        for (index, choice) in self.choices.iter().take(CHOICES_MAX).enumerate() {
             let path = format!("choices[{index}]");
             if !(1..=128).contains(&choice.chars().count()) {
                 field(&path, "must have 1 to 128 characters");
@@ -399,6 +400,18 @@ mod tests {
                 .is_some()
         );
         assert!(tier.objection(&AttributeValue::Int(1)).is_some());
+    }
+
+    #[test]
+    fn choices_beyond_the_limit_are_one_violation() {
+        let mut tier = made(AttributeType::Enum, &["gold"]);
+        tier.choices = (0..CHOICES_MAX + 100).map(|n| n.to_string()).collect();
+        tier.choices.push("0".to_owned());
+        let mut violations = Violations::default();
+        tier.check_details(true, &mut violations);
+        let wrong = violations.as_slice().iter();
+        let wrong: Vec<_> = wrong.map(|one| one.field.as_str()).collect();
+        assert_eq!(wrong, ["attribute_definition.choices"]);
     }
 
     #[test]

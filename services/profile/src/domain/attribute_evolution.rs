@@ -3,6 +3,7 @@
 
 use dossier_kernel::{Patch, Timestamp};
 
+use super::attribute_definition::CHOICES_MAX;
 use super::{AttributeDefinition, AttributeType, DataClass, Violations, normalize};
 
 /// What a caller says about a definition that is there, field by field.
@@ -71,11 +72,9 @@ impl AttributeDefinition {
         });
         length_max.apply(&mut self.length_max);
         count_max.apply(&mut self.count_max);
-        if before
-            .choices
-            .iter()
-            .any(|choice| !self.choices.contains(choice))
-        {
+        // Of more than there may be nobody looks for each; they are refused below.
+        let gone = |choice: &String| !self.choices.contains(choice);
+        if self.choices.len() <= CHOICES_MAX && before.choices.iter().any(gone) {
             refuse(
                 "choices",
                 "must keep every choice that is there, because customers may have it; add the new \

@@ -38,21 +38,23 @@ mod resident_id;
 mod tag;
 mod violations;
 
-pub use address::Address;
+pub use address::{Address, COUNT_MAX as ADDRESSES_MAX};
 pub use api_key::{ApiKey, NewApiKey};
 pub use attribute::{Attribute, AttributePatch, AttributeValue, path as attribute_path};
 pub use attribute_definition::{
-    AttributeDefinition, AttributeType, DataClass, Definitions, NewAttributeDefinition, Protection,
+    AttributeDefinition, AttributeType, COUNT_MAX as ATTRIBUTES_MAX, DataClass, Definitions,
+    NewAttributeDefinition, Protection, is_id as is_attribute_id,
 };
 pub use attribute_evolution::AttributeEvolution;
-pub use contact_point::{ContactPoint, ContactPointType};
+pub use contact_point::{COUNT_MAX as CONTACT_POINTS_MAX, ContactPoint, ContactPointType};
 pub use customer::{Customer, CustomerType, Gender};
 pub use date::Date;
 pub use draft::{Checked, Draft};
-pub use external_id::ExternalId;
+pub use external_id::{COUNT_MAX as EXTERNAL_IDS_MAX, ExternalId};
 pub use hidden::Hidden;
 pub use industry::{Industry, IndustryScheme};
 pub use key::{Key, KeyKind};
 pub use many::Many;
 pub use outline::{AddressOutline, Outline};
+pub use tag::COUNT_MAX as TAGS_MAX;
 pub use violations::Violations;

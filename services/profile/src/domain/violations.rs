@@ -2,32 +2,49 @@
 
 use dossier_kernel::{Error, Violation};
 
+/// What is kept; an answer lists fewer. Beyond it violations are counted, so that what is wrong with
+/// a request never takes more memory than the request.
+const KEPT_MAX: usize = 100;
+
 /// Collects violations. Those of the customer have paths counted from it; those of the request
 /// around it are kept apart, because only the request knows where the customer is in it.
 #[derive(Clone, Debug, Default)]
 pub struct Violations {
     customer: Vec<Violation>,
     request: Vec<Violation>,
+    /// How many are not kept.
+    left_out: usize,
 }
 
 impl Violations {
     /// `description` says what would be right, and never repeats the value.
     pub fn add(&mut self, field: impl Into<String>, description: impl Into<String>) {
-        self.customer.push(Violation::new(field, description));
+        match self.customer.len() < KEPT_MAX {
+            true => self.customer.push(Violation::new(field, description)),
+            false => self.left_out += 1,
+        }
     }
 
     /// A violation of the request around the customer; its path stays as it is.
     pub fn add_to_request(&mut self, field: impl Into<String>, description: impl Into<String>) {
-        self.request.push(Violation::new(field, description));
+        match self.request.len() < KEPT_MAX {
+            true => self.request.push(Violation::new(field, description)),
+            false => self.left_out += 1,
+        }
     }
 
     pub fn is_empty(&self) -> bool {
         self.customer.is_empty() && self.request.is_empty()
     }
 
-    /// Those of the customer.
+    /// Those of the customer that are kept.
     pub fn as_slice(&self) -> &[Violation] {
         &self.customer
+    }
+
+    /// How many there are, whether they are kept or not.
+    pub fn count(&self) -> usize {
+        self.customer.len() + self.request.len() + self.left_out
     }
 
     /// Whether something below `path` is wrong already.
@@ -51,13 +68,18 @@ impl Violations {
         });
         Self {
             customer: customer.collect(),
-            request: self.request,
+            ..self
         }
     }
 
-    pub fn append(&mut self, mut others: Self) {
-        self.customer.append(&mut others.customer);
-        self.request.append(&mut others.request);
+    pub fn append(&mut self, others: Self) {
+        self.left_out += others.left_out;
+        for Violation { field, description } in others.customer {
+            self.add(field, description);
+        }
+        for Violation { field, description } in others.request {
+            self.add_to_request(field, description);
+        }
     }
 
     /// `Ok` when nothing is wrong, else one error that names everything.
@@ -68,8 +90,29 @@ impl Violations {
         let Self {
             customer,
             mut request,
+            left_out: _,
         } = self;
         request.extend(customer);
         Err(Error::invalid(request))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn beyond_the_first_hundred_they_are_counted() {
+        let mut violations = Violations::default();
+        for index in 0..250 {
+            violations.add(format!("tags[{index}]"), "is wrong");
+        }
+        let mut all = Violations::default();
+        all.add("type", "is required");
+        all.add_to_request("update_mask", "is wrong");
+        all.append(violations.under("customer"));
+        assert_eq!(all.as_slice().len(), KEPT_MAX);
+        assert_eq!(all.count(), 252);
+        assert_eq!(all.as_slice()[1].field, "customer.tags[0]");
     }
 }
