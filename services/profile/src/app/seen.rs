@@ -18,7 +18,7 @@ pub struct Seen {
 impl Seen {
     /// What was left out, in the contract's names.
     pub fn masked_fields(&self) -> Vec<&'static str> {
-        self.customer.hidden_fields(hidden(self.sight))
+        hidden(self.sight).fields()
     }
 }
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::seen::facts;
 use super::{Mutation, Profile, Seen, keyless};
-use crate::domain::{Customer, Key, Outline};
+use crate::domain::{Customer, Key, Outline, Protection};
 use crate::error::Error;
 use crate::store::customer_key::BlindKey;
 use crate::store::save::{Creation, Difference, Replacement};
@@ -55,6 +55,29 @@ pub(super) struct Edit {
     pub kind: ChangeKind,
     /// The contract's names of the fields that changed, for updates.
     pub changed: Vec<String>,
+}
+
+impl Edit {
+    /// What followers are told of what changed. That a customer has a certain attribute of class
+    /// SENSITIVE can say as much as its value.
+    fn told(&self) -> Vec<String> {
+        let sensitive = |id: &str| {
+            let known = [&self.before, &self.after].map(|one| one.attributes.get(id));
+            let mut known = known.into_iter().flatten();
+            known.any(|one| one.protection == Protection::Sensitive)
+        };
+        let mut told: Vec<String> = Vec::with_capacity(self.changed.len());
+        for field in &self.changed {
+            let field = match field.strip_prefix("attributes.") {
+                Some(id) if sensitive(id) => "attributes",
+                _ => field,
+            };
+            if told.iter().all(|other| other != field) {
+                told.push(field.to_owned());
+            }
+        }
+        told
+    }
 }
 
 /// A customer that is about to be changed.
@@ -263,20 +286,20 @@ impl Unit<'_> {
             replacements.push(Replacement { row, keys, tags });
         }
         store::save::replace(self.tx, &self.tenant, replacements).await?;
-        for Edit {
-            after,
-            kind,
-            changed,
-            ..
-        } in edits
-        {
+        for edit in edits {
+            let Edit {
+                before: _,
+                after,
+                kind,
+                changed,
+            } = edit;
             match kind {
                 ChangeKind::Deleted | ChangeKind::Undeleted => {
                     self.tx.touch(after.id.to_name(), ["delete_time"]);
                 }
                 _ => self.tx.touch(after.id.to_name(), changed),
             }
-            self.publish(after, *kind, changed.clone())?;
+            self.publish(after, *kind, edit.told())?;
         }
         Ok(rows)
     }

@@ -134,8 +134,21 @@ impl AttributePatch {
         matches!(self, Self::Absent)
     }
 
-    /// Applies the patch to `field`; what is `unseen` is not removed. A value that stays as it is needs no definition, so that a
-    /// deprecated attribute does not block other changes.
+    /// The attributes that it gives values to.
+    pub fn set_ids(&self) -> impl Iterator<Item = &String> {
+        let (replaced, changed) = match self {
+            Self::Absent => (None, None),
+            Self::Replace(values) => (Some(values.keys()), None),
+            Self::Change(values) => (None, Some(values.iter())),
+        };
+        let changed = changed.into_iter().flatten();
+        let changed = changed.filter_map(|(id, value)| value.is_some().then_some(id));
+        replaced.into_iter().flatten().chain(changed)
+    }
+
+    /// Applies the patch to `field`; what is `unseen` is not removed. A value that stays as it is
+    /// needs no definition, so that a deprecated attribute does not block other changes; of one that
+    /// is unseen nobody learns that it stays.
     pub fn apply(
         self,
         field: &mut BTreeMap<String, Attribute>,
@@ -164,7 +177,8 @@ impl AttributePatch {
                 }
                 continue;
             };
-            if field.get(&id).is_some_and(|known| known.value == value) {
+            let stays = |known: &Attribute| known.value == value && !unseen.hides(known.protection);
+            if field.get(&id).is_some_and(stays) {
                 continue;
             }
             if !is_id(&id) {

@@ -1,6 +1,6 @@
 //! The customer's file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use dossier_kernel::{CustomerId, Patch, Pii, Timestamp};
@@ -97,18 +97,6 @@ pub struct Customer {
     pub closed: Option<Vec<u8>>,
 }
 
-/// Fields of class DIRECT, in the contract's names. Of `attributes` some are.
-pub const DIRECT_FIELDS: [&str; 8] = [
-    "display_name",
-    "given_name",
-    "family_name",
-    "legal_name",
-    "contact_points",
-    "external_ids",
-    "addresses.postal_code",
-    "addresses.address_lines",
-];
-
 impl Customer {
     /// A new file; `None` when something is wrong, which `violations` then names.
     pub fn create(
@@ -130,8 +118,9 @@ impl Customer {
         violations.is_empty().then_some(customer)
     }
 
-    /// Applies the draft. `Some` is the fields that changed, in the contract's names; when there
-    /// are none, neither is there a new revision. `None` when something is wrong.
+    /// Applies the draft. `Some` is the fields that changed, in the contract's names, with those that
+    /// it sets unseen; when there are none, neither is there a new revision. `None` when something
+    /// is wrong.
     pub fn apply(
         &mut self,
         draft: Checked,
@@ -147,12 +136,13 @@ impl Customer {
             Patch::Clear => violations.add("type", "cannot be cleared"),
             Patch::Set(_) | Patch::Absent => {}
         }
+        let unseen = draft.0.set_unseen(definitions);
         self.patch(draft.0, definitions, violations);
         if !violations.is_empty() {
             *self = before;
             return None;
         }
-        let changed = changed_fields(&before, self);
+        let changed = changed_fields(&before, self, &unseen);
         if !changed.is_empty() {
             self.touch(now);
         }
@@ -192,7 +182,7 @@ impl Customer {
     pub fn filled_fields(&self) -> Vec<String> {
         let blank = Self::blank(self.id, self.kind, self.create_time);
         let mut fields = vec!["type".to_owned()];
-        fields.append(&mut changed_fields(&blank, self));
+        fields.append(&mut changed_fields(&blank, self, &BTreeSet::new()));
         fields
     }
 
@@ -210,25 +200,8 @@ impl Customer {
                 address.lines.clear();
             }
         }
-        let before = self.attributes.len();
         self.attributes
             .retain(|_, attribute| !hidden.hides(attribute.protection));
-        if hidden.sensitive && self.attributes.len() < before {
-            self.closed.get_or_insert_default();
-        }
-    }
-
-    /// The fields that [`Customer::hide`] takes out, in the contract's names: also those that held
-    /// nothing, for which one would have to look.
-    pub fn hidden_fields(&self, hidden: Hidden) -> Vec<&'static str> {
-        let mut fields = Vec::new();
-        if hidden.direct {
-            fields.extend(DIRECT_FIELDS);
-        }
-        if hidden.direct || (hidden.sensitive && self.closed.is_some()) {
-            fields.push("attributes");
-        }
-        fields
     }
 
     pub fn etag(&self) -> String {
@@ -404,8 +377,9 @@ fn is_cjk(name: &str) -> bool {
         .all(|c| matches!(c, '\u{3400}'..='\u{9fff}' | '\u{20000}'..='\u{3ffff}' | '·'))
 }
 
-/// What differs, in the contract's names; attributes one by one.
-fn changed_fields(before: &Customer, after: &Customer) -> Vec<String> {
+/// What differs or is set unseen, in the contract's names and always in one order; attributes one by
+/// one.
+fn changed_fields(before: &Customer, after: &Customer, unseen: &BTreeSet<String>) -> Vec<String> {
     let Customer {
         id: _,
         revision: _,
@@ -452,13 +426,15 @@ fn changed_fields(before: &Customer, after: &Customer) -> Vec<String> {
         ("team", *team != before.team),
         ("industry", *industry != before.industry),
     ];
-    let changed = scalars.into_iter().filter(|(_, differs)| *differs);
+    let changed = scalars
+        .into_iter()
+        .filter(|(name, differs)| *differs || unseen.contains(*name));
     let mut fields: Vec<String> = changed.map(|(name, _)| name.to_owned()).collect();
-    let ids: std::collections::BTreeSet<_> =
-        attributes.keys().chain(before.attributes.keys()).collect();
+    let ids: BTreeSet<_> = attributes.keys().chain(before.attributes.keys()).collect();
     for id in ids {
-        if attributes.get(id) != before.attributes.get(id) {
-            fields.push(format!("attributes.{id}"));
+        let field = format!("attributes.{id}");
+        if attributes.get(id) != before.attributes.get(id) || unseen.contains(&field) {
+            fields.push(field);
         }
     }
     fields

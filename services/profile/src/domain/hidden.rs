@@ -1,8 +1,10 @@
 //! What a caller may not see of a customer.
 
+use std::collections::BTreeSet;
+
 use dossier_kernel::Patch;
 
-use super::{AttributePatch, Definitions, Draft, Many, Protection};
+use super::{Definitions, Draft, Many, Protection};
 
 /// The classes that stay closed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -11,7 +13,32 @@ pub struct Hidden {
     pub sensitive: bool,
 }
 
+/// Fields of class DIRECT, in the contract's names. Of `attributes` some are.
+const DIRECT_FIELDS: [&str; 8] = [
+    "display_name",
+    "given_name",
+    "family_name",
+    "legal_name",
+    "contact_points",
+    "external_ids",
+    "addresses.postal_code",
+    "addresses.address_lines",
+];
+
 impl Hidden {
+    /// The fields that are taken out, in the contract's names: also those that hold nothing, because
+    /// that would tell.
+    pub fn fields(self) -> Vec<&'static str> {
+        let mut fields = Vec::new();
+        if self.direct {
+            fields.extend(DIRECT_FIELDS);
+        }
+        if self.direct || self.sensitive {
+            fields.push("attributes");
+        }
+        fields
+    }
+
     pub const fn hides(self, protection: Protection) -> bool {
         match protection {
             Protection::Clear => false,
@@ -47,18 +74,43 @@ impl Draft {
 
     /// Whether it gives a value to an attribute that is kept so.
     pub fn sets(&self, protection: Protection, definitions: &Definitions) -> bool {
-        let kept_so = |id: &String| {
-            definitions
-                .get(id)
-                .is_some_and(|definition| definition.class.protection() == protection)
-        };
-        match &self.attributes {
-            AttributePatch::Absent => false,
-            AttributePatch::Replace(values) => values.keys().any(kept_so),
-            AttributePatch::Change(values) => values
-                .iter()
-                .any(|(id, value)| value.is_some() && kept_so(id)),
+        let mut kept = self
+            .attributes
+            .set_ids()
+            .filter_map(|id| definitions.get(id));
+        kept.any(|definition| definition.class.protection() == protection)
+    }
+
+    /// The fields it gives values to that whoever says it does not see, in the contract's names.
+    /// They count as changed whatever was there: were a value that is there already told apart from
+    /// another, guessing would find it.
+    pub fn set_unseen(&self, definitions: &Definitions) -> BTreeSet<String> {
+        let mut fields = BTreeSet::new();
+        if self.unseen.direct {
+            let set = |name: &Patch<_>| matches!(name, Patch::Set(_));
+            let direct = [
+                ("display_name", set(&self.display_name)),
+                ("given_name", set(&self.given_name)),
+                ("family_name", set(&self.family_name)),
+                ("legal_name", set(&self.legal_name)),
+                ("contact_points", !self.contact_points.values().is_empty()),
+                ("external_ids", !self.external_ids.values().is_empty()),
+                ("addresses", !self.addresses.values().is_empty()),
+            ];
+            let set = direct.into_iter().filter(|(_, set)| *set);
+            fields.extend(set.map(|(name, _)| name.to_owned()));
+            // It can be made of the others.
+            if !fields.is_empty() {
+                fields.insert("display_name".to_owned());
+            }
         }
+        let hidden = |id: &&String| {
+            let definition = definitions.get(*id);
+            definition.is_some_and(|one| self.unseen.hides(one.class.protection()))
+        };
+        let hidden = self.attributes.set_ids().filter(hidden);
+        fields.extend(hidden.map(|id| format!("attributes.{id}")));
+        fields
     }
 }
 

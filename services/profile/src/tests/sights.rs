@@ -258,6 +258,87 @@ async fn a_writer_keeps_the_sensitive_values_it_does_not_see() {
     }
 }
 
+#[tokio::test]
+async fn a_guess_at_what_one_does_not_see_is_answered_as_any_other() {
+    for house in House::each().await {
+        let whole = secretive(&house).await;
+        let mut agent = house.customers_as(amy(Role::Agent));
+        let guess = |value: &str, etag: &str| {
+            let change = wire::Customer {
+                name: whole.name.clone(),
+                etag: etag.to_owned(),
+                attributes: [("allergies".to_owned(), text(value))].into(),
+                ..Default::default()
+            };
+            update(change, &["attributes.allergies"])
+        };
+        for value in ["nuts", "milk"] {
+            let stale = status_of(agent.update_customer(guess(value, "0")).await);
+            assert_eq!(fact(&stale, "fields"), "attributes.allergies", "{value}");
+            let rehearsal = wire::UpdateCustomerRequest {
+                validate_only: true,
+                ..guess(value, "")
+            };
+            let rehearsed = agent.update_customer(rehearsal).await.expect("legal");
+            assert_eq!(rehearsed.into_inner().etag, "2", "{value}");
+            let upsert = wire::UpsertCustomerRequest {
+                customer: Some(wire::Customer {
+                    attributes: [("allergies".to_owned(), text(value))].into(),
+                    ..known("Amelia Pond")
+                }),
+                validate_only: true,
+                ..Default::default()
+            };
+            let upserted = agent.upsert_customer(upsert).await.expect("legal");
+            let outcome = upserted.into_inner().outcome();
+            assert_eq!(outcome.as_str_name(), "UPSERT_OUTCOME_UPDATED", "{value}");
+        }
+        // Who guesses right leaves a revision, and with it an event.
+        let answer = agent.update_customer(guess("nuts", "")).await;
+        assert_eq!(answer.expect("written").into_inner().etag, "2");
+        // Whoever sees the value is told that it stays.
+        let stale = status_of(house.customers().update_customer(guess("nuts", "0")).await);
+        assert_eq!(fact(&stale, "fields"), "");
+    }
+}
+
+#[tokio::test]
+async fn nothing_tells_whether_there_is_a_sensitive_value() {
+    for house in House::each().await {
+        let whole = secretive(&house).await;
+        let plain = create(&mut house.customers(), known("Rory")).await;
+        let mut agent = house.customers_as(amy(Role::Agent));
+        let read = get(&mut agent, &plain.name).await.expect("read");
+        assert_eq!(masked(&read), ["attributes"], "as of one that has some");
+
+        let mut stream = house
+            .customers()
+            .watch_customers(wire::WatchCustomersRequest::default())
+            .await
+            .expect("watches")
+            .into_inner();
+        stream.message().await.expect("goes on");
+        let change = wire::Customer {
+            name: whole.name.clone(),
+            region_code: "GB".to_owned(),
+            attributes: [("allergies".to_owned(), text("milk"))].into(),
+            ..Default::default()
+        };
+        let request = update(change, &["region_code", "attributes"]);
+        let mut services = house.customers();
+        services.update_customer(request).await.expect("written");
+        let told = loop {
+            let message = stream.message().await.expect("goes on").expect("a message");
+            match message.item {
+                Some(Item::Change(told)) => break told,
+                _ => continue,
+            }
+        };
+        let fields = told.changed_fields.expect("a mask").paths;
+        assert_eq!(fields, ["region_code", "attributes"]);
+    }
+}
+
 const BLIND_WRITERS: &str = r#"
 @id("blind") permit (principal in Role::"analyst", action, resource)
 when { resource.data_class == DataClass::"OPEN" };
