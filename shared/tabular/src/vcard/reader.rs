@@ -7,11 +7,16 @@ use dossier_kernel::{Error, Result, Violation};
 use super::card::Card;
 use super::content::Line;
 use crate::encoding::{Decoder, Encoding};
-use crate::limits::{ROW_BYTES_MAX, exceeded};
+use crate::limits::{COLUMNS_MAX, ROW_BYTES_MAX, exceeded};
 use crate::row::Record;
 
 /// Pictures and sounds, which are large and held nowhere: they are not even gathered.
 const MEDIA: [&[u8]; 4] = [b"PHOTO", b"LOGO", b"SOUND", b"KEY"];
+
+/// The longest name of a property that is told, in bytes.
+const NAME_BYTES_MAX: usize = 64;
+/// Stands for the names that are not told. No property can be called so.
+const OTHERS: &str = "(others)";
 
 /// Reads a file of cards. Memory holds one card.
 pub struct CardReader {
@@ -28,7 +33,7 @@ pub struct CardReader {
     count: u64,
     /// Whether the file has had a card.
     begun: bool,
-    unheld: BTreeMap<String, u64>,
+    unheld: Unheld,
 }
 
 impl CardReader {
@@ -44,13 +49,14 @@ impl CardReader {
             card_bytes: 0,
             count: 0,
             begun: false,
-            unheld: BTreeMap::new(),
+            unheld: Unheld::default(),
         }
     }
 
     /// Properties for which a customer's file has no place, with how many there were.
+    /// What is not counted under its name is under [`OTHERS`].
     pub const fn unheld(&self) -> &BTreeMap<String, u64> {
-        &self.unheld
+        &self.unheld.0
     }
 
     pub fn read(&mut self, chunk: &[u8], records: &mut Vec<Record>) -> Result<()> {
@@ -125,7 +131,7 @@ impl CardReader {
         let line = std::mem::take(&mut self.line);
         if std::mem::take(&mut self.is_media) {
             let name = String::from_utf8_lossy(property(&line)).to_ascii_uppercase();
-            *self.unheld.entry(name).or_default() += 1;
+            self.unheld.count(name);
             return Ok(());
         }
         if line.trim_ascii().is_empty() {
@@ -175,10 +181,27 @@ impl CardReader {
         }
         match parsed {
             Some(line) if card.line(&line) => {}
-            Some(line) => *self.unheld.entry(line.name).or_default() += 1,
+            Some(line) => self.unheld.count(line.name),
             None => card.fault("", "has a line without a colon, which is none of vCard's"),
         }
         Ok(())
+    }
+}
+
+/// Properties by their names: as many as a table has columns, and none with a name that no program
+/// gives.
+#[derive(Clone, Default)]
+struct Unheld(BTreeMap<String, u64>);
+
+impl Unheld {
+    fn count(&mut self, name: String) {
+        let Self(names) = self;
+        let room = names.contains_key(&name) || names.len() < COLUMNS_MAX;
+        let name = match room && name.len() <= NAME_BYTES_MAX {
+            true => name,
+            false => OTHERS.to_owned(),
+        };
+        *names.entry(name).or_default() += 1;
     }
 }
 
@@ -210,7 +233,7 @@ mod tests {
         let mut records = Vec::new();
         cards.read(file.as_bytes(), &mut records)?;
         cards.finish(&mut records)?;
-        Ok((records, cards.unheld.clone()))
+        Ok((records, cards.unheld().clone()))
     }
 
     #[test]
@@ -250,6 +273,18 @@ mod tests {
             .map(|(name, count)| (name.as_str(), *count))
             .collect();
         assert_eq!(names, [("NOTE", 1), ("PHOTO", 1)]);
+    }
+
+    #[test]
+    fn names_that_no_program_gives_are_counted_together() {
+        let many = |count: usize| -> String { (0..count).map(|n| format!("X-{n}:a\n")).collect() };
+        let long = "Y".repeat(NAME_BYTES_MAX + 1);
+        let lines = format!("{}{long}:a\nX-0:a\n", many(COLUMNS_MAX + 5));
+        let file = format!("BEGIN:VCARD\nFN:a\n{lines}END:VCARD\n");
+        let (records, unheld) = read(&file).expect("cards");
+        assert_eq!(records.len(), 1);
+        assert_eq!(unheld.len(), COLUMNS_MAX + 1);
+        assert_eq!((unheld[OTHERS], unheld["X-0"]), (6, 2));
     }
 
     #[test]
