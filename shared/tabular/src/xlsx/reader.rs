@@ -260,12 +260,22 @@ fn number(text: &str, dated: bool, since_1904: bool) -> String {
     if dated && let Some(date) = date(number, since_1904) {
         return date;
     }
+    let number = shown(number);
     // What is beyond it has lost digits already.
     const EXACT: f64 = 9_007_199_254_740_992.0;
     if number.fract() == 0.0 && number.abs() < EXACT {
         return format!("{number:.0}");
     }
     format!("{number}")
+}
+
+/// Spreadsheets compute with 15 significant digits and show no more, but store what binary fractions
+/// come to: 0.1 + 0.2 as 0.30000000000000004.
+fn shown(number: f64) -> f64 {
+    match number.fract() == 0.0 {
+        true => number,
+        false => format!("{number:.14e}").parse().unwrap_or(number),
+    }
 }
 
 #[cfg(test)]
@@ -290,6 +300,11 @@ mod tests {
     fn numbers_are_written_out() {
         assert_eq!(number("1.38E+10", false, false), "13800000000");
         assert_eq!(number("0.1", false, false), "0.1");
+        assert_eq!(number("0.30000000000000004", false, false), "0.3");
+        assert_eq!(number("13.799999999999999", false, false), "13.8");
+        assert_eq!(number("2.9999999999999996", false, false), "3");
+        assert_eq!(number("123456789.123456", false, false), "123456789.123456");
+        assert_eq!(number("9007199254740991", false, false), "9007199254740991");
         assert_eq!(number("32904", true, false), "1990-01-31");
         assert_eq!(number("x", false, false), "x");
         assert_eq!(number("-0", false, false), "-0");
