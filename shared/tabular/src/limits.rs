@@ -14,6 +14,12 @@ pub const SHEET_ROWS_MAX: u64 = 1_048_576;
 pub const SHEET_CELL_CHARS_MAX: usize = 32_767;
 /// The most parts in the package of a workbook.
 pub const PARTS_MAX: usize = 1_000;
+/// The largest table of contents of a package, in bytes: it is held in memory.
+pub const CONTENTS_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// The most memory, in bytes, for how the parts of a workbook hang together.
+pub const RELATIONS_BYTES_MAX: usize = 1024 * 1024;
+/// The most formats of cells: Excel has 65,490.
+pub const FORMATS_MAX: usize = 65_536;
 /// How much larger than its compressed form a part of a workbook may be.
 pub const RATIO_MAX: u64 = 200;
 /// Every part may be this large whatever its compressed form.

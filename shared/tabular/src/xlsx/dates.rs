@@ -8,6 +8,7 @@ use quick_xml::events::Event;
 
 use super::package::Package;
 use super::parts::attribute;
+use crate::limits::{FORMATS_MAX, file_exceeded};
 
 /// Which of the workbook's cell formats show dates.
 #[derive(Default)]
@@ -46,6 +47,10 @@ impl DateFormats {
                 Event::End(tag) if tag.local_name().as_ref() == "cellXfs" => inside = false,
                 Event::Eof => return Ok(formats),
                 _ => {}
+            }
+            if codes.len() > FORMATS_MAX || formats.dated.len() > FORMATS_MAX {
+                let cure = "Save the table as CSV.";
+                return Err(file_exceeded("formats", FORMATS_MAX as u64, cure));
             }
         }
     }

@@ -1,24 +1,38 @@
 //! The package: parts in a zip, each bounded while it is unpacked.
 
-use std::io::{self, BufRead, BufReader, Read, Seek};
+use std::cell::Cell;
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::rc::Rc;
 
 use dossier_kernel::{Error, Reason, Result, Violation};
 use quick_xml::Reader;
 use quick_xml::events::Event;
 use zip::ZipArchive;
 
-use crate::limits::{PART_BYTES_MIN, PARTS_MAX, RATIO_MAX, ROW_BYTES_MAX, file_exceeded};
+use crate::limits::{
+    CONTENTS_BYTES_MAX, PART_BYTES_MIN, PARTS_MAX, RATIO_MAX, ROW_BYTES_MAX, file_exceeded,
+};
 
 /// An open workbook.
 pub struct Package<R> {
-    zip: ZipArchive<R>,
+    zip: ZipArchive<Rationed<R>>,
 }
 
 impl<R: Read + Seek> Package<R> {
     pub fn open(file: R) -> Result<Self> {
-        let zip = ZipArchive::new(file).map_err(|_| no_workbook("it is no zip"))?;
+        // The table of contents is read as a whole before anybody can ask how long it is.
+        let left = Rc::new(Cell::new(CONTENTS_BYTES_MAX));
+        let rationed = Rationed {
+            inner: file,
+            left: Rc::clone(&left),
+        };
+        let cure = "Save it anew with a spreadsheet program.";
+        let zip = ZipArchive::new(rationed).map_err(|_| match left.get() {
+            0 => file_exceeded("bytes of contents", CONTENTS_BYTES_MAX as u64, cure),
+            _ => no_workbook("it is no zip"),
+        })?;
+        left.set(usize::MAX);
         if zip.len() > PARTS_MAX {
-            let cure = "Save it anew with a spreadsheet program.";
             return Err(file_exceeded("parts", PARTS_MAX as u64, cure));
         }
         Ok(Self { zip })
@@ -40,6 +54,35 @@ impl<R: Read + Seek> Package<R> {
             event_bytes: 0,
         };
         Ok(Some(Xml::new(bounded)))
+    }
+}
+
+/// Reads so many bytes and no more.
+struct Rationed<R> {
+    inner: R,
+    /// [`usize::MAX`] is no limit.
+    left: Rc<Cell<usize>>,
+}
+
+impl<R: Read> Read for Rationed<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = self.left.get();
+        if left == usize::MAX {
+            return self.inner.read(buffer);
+        }
+        if left == 0 {
+            return Err(io::Error::from(io::ErrorKind::FileTooLarge));
+        }
+        let length = buffer.len().min(left);
+        let read = self.inner.read(&mut buffer[..length])?;
+        self.left.set(left - read);
+        Ok(read)
+    }
+}
+
+impl<R: Seek> Seek for Rationed<R> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.inner.seek(to)
     }
 }
 

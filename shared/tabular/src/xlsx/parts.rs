@@ -6,6 +6,7 @@ use dossier_kernel::Result;
 use quick_xml::events::{BytesStart, Event};
 
 use super::package::{Package, no_workbook};
+use crate::limits::{PARTS_MAX, RELATIONS_BYTES_MAX, file_exceeded};
 
 /// What a workbook says of itself.
 #[derive(Debug, Default)]
@@ -40,13 +41,22 @@ impl Workbook {
         let mut xml = package
             .part(&main)?
             .ok_or_else(|| no_workbook("it has no workbook part"))?;
+        let mut sheets = 0;
         loop {
             match xml.next()? {
                 Event::Start(tag) if tag.local_name().as_ref() == "sheet" => {
+                    sheets += 1;
+                    if sheets > PARTS_MAX {
+                        return Err(file_exceeded("sheets", PARTS_MAX as u64, "Leave some out."));
+                    }
                     let id = attribute(&tag, "r:id").or_else(|| attribute(&tag, "id"));
                     let of_id = related.iter().find(|one| Some(&one.id) == id.as_ref());
                     if let Some(one) = of_id.filter(|one| one.is("worksheet")) {
-                        workbook.sheets.push(resolved(folder, &one.target));
+                        let part = resolved(folder, &one.target);
+                        if workbook.sheets.contains(&part) {
+                            return Err(no_workbook("two of its sheets are one"));
+                        }
+                        workbook.sheets.push(part);
                     }
                 }
                 Event::Start(tag) if tag.local_name().as_ref() == "workbookPr" => {
@@ -83,14 +93,22 @@ fn relations<R: Read + Seek>(package: &mut Package<R>, part: &str) -> Result<Vec
         return Ok(Vec::new());
     };
     let mut relations = Vec::new();
+    let mut bytes = 0;
     loop {
         match xml.next()? {
             Event::Start(tag) if tag.local_name().as_ref() == "Relationship" => {
-                relations.push(Relation {
+                let one = Relation {
                     id: attribute(&tag, "Id").unwrap_or_default(),
                     kind: attribute(&tag, "Type").unwrap_or_default(),
                     target: attribute(&tag, "Target").unwrap_or_default(),
-                });
+                };
+                bytes += size_of::<Relation>() + one.id.len() + one.kind.len() + one.target.len();
+                if bytes > RELATIONS_BYTES_MAX {
+                    let cure = "Save it anew with a spreadsheet program.";
+                    let limit = RELATIONS_BYTES_MAX as u64;
+                    return Err(file_exceeded("bytes of relations", limit, cure));
+                }
+                relations.push(one);
             }
             Event::Eof => return Ok(relations),
             _ => {}

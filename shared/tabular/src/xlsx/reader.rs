@@ -104,6 +104,8 @@ fn read_sheet<R: Read + Seek>(
                         true => push_text(other, &mut cell.value)?,
                         false => cell.rich.take(other)?,
                     }
+                    // A cell can come in any number of pieces.
+                    row.hold(cell.value.len() + cell.rich.text.len(), table)?;
                 }
             }
         }
@@ -179,11 +181,8 @@ impl Cell {
                 "Leave some out.",
             ));
         }
+        row.hold(text.len(), table)?;
         row.bytes += text.len();
-        if row.bytes > ROW_BYTES_MAX {
-            let number = table.next_number();
-            return Err(exceeded("bytes", ROW_BYTES_MAX, number, "Split the row."));
-        }
         if row.cells.len() <= self.column {
             row.cells.resize(self.column + 1, None);
         }
@@ -203,6 +202,15 @@ struct Row {
 }
 
 impl Row {
+    /// Fails where the row has no room for so many bytes more.
+    fn hold(&self, bytes: usize, table: &Table) -> Result<()> {
+        if self.bytes + bytes <= ROW_BYTES_MAX {
+            return Ok(());
+        }
+        let number = table.next_number();
+        Err(exceeded("bytes", ROW_BYTES_MAX, number, "Split the row."))
+    }
+
     fn is_blank(&self) -> bool {
         self.cells.is_empty() && self.failed.is_none()
     }

@@ -34,18 +34,19 @@ impl SharedStrings {
         let mut one = RichText::default();
         loop {
             let event = xml.next()?;
+            let used = strings.text.len() + strings.ends.len() * size_of::<u32>() + one.text.len();
+            if used > limit {
+                return Err(file_exceeded(
+                    "bytes of shared strings",
+                    limit as u64,
+                    "Save the table as CSV, or split it.",
+                ));
+            }
             match &event {
                 Event::Start(tag) if tag.local_name().as_ref() == "si" => one = RichText::default(),
                 Event::End(tag) if tag.local_name().as_ref() == "si" => {
                     strings.text.push_str(&unescaped(&one.text));
-                    let used = strings.text.len() + strings.ends.len() * size_of::<u32>();
-                    if used > limit {
-                        return Err(file_exceeded(
-                            "bytes of shared strings",
-                            limit as u64,
-                            "Save the table as CSV, or split it.",
-                        ));
-                    }
+                    one = RichText::default();
                     strings
                         .ends
                         .push(u32::try_from(strings.text.len()).unwrap_or(u32::MAX));
@@ -139,10 +140,10 @@ mod tests {
     fn shared_strings_are_bounded() {
         let xml = "<sst><si><t>ab</t></si><si><r><t>c</t></r><r><t>d</t></r><rPh><t>x</t></rPh></si></sst>";
         // Two of two bytes, with four for each to say where it ends.
-        let strings = SharedStrings::limited(&mut package(xml), Some("s.xml"), 8).expect("fits");
+        let strings = SharedStrings::limited(&mut package(xml), Some("s.xml"), 12).expect("fits");
         assert_eq!(strings.get(0), Some("ab"));
         assert_eq!(strings.get(1), Some("cd"));
         assert_eq!(strings.get(2), None);
-        assert!(SharedStrings::limited(&mut package(xml), Some("s.xml"), 7).is_err());
+        assert!(SharedStrings::limited(&mut package(xml), Some("s.xml"), 11).is_err());
     }
 }

@@ -104,6 +104,56 @@ fn too_many_parts_are_refused() {
 }
 
 #[test]
+fn a_text_in_any_number_of_pieces_is_bounded() {
+    // Twice the longest row, in events that are short and a part that is not large.
+    let piece = format!("<![CDATA[{}]]><!---->", "a".repeat(1_000));
+    let text = piece.repeat(2_000);
+    let inline = format!("<worksheet><row><c t=\"inlineStr\"><is><t>{text}");
+    let value = format!("<worksheet><row><c t=\"str\"><v>{text}");
+    for unended in [inline, value] {
+        let part: &[(&str, &[u8])] = &[(SHEET, unended.as_bytes())];
+        assert_eq!(refused(part), Reason::LimitExceeded);
+    }
+}
+
+#[test]
+fn a_table_of_contents_is_bounded_before_it_is_read() {
+    let name = "x".repeat(60_000);
+    let names: Vec<String> = (0..40).map(|number| format!("{number}{name}")).collect();
+    let parts: Vec<(&str, &[u8])> = names
+        .iter()
+        .map(|name| (name.as_str(), b"x".as_slice()))
+        .collect();
+    assert_eq!(refused(&parts), Reason::LimitExceeded);
+}
+
+#[test]
+fn what_hangs_together_without_end_is_refused() {
+    let related = format!(
+        "<Relationships>{}</Relationships>",
+        "<Relationship/>".repeat(30_000)
+    );
+    assert_eq!(
+        refused(&[("xl/_rels/workbook.xml.rels", related.as_bytes())]),
+        Reason::LimitExceeded
+    );
+    let sheet = r#"<sheet r:id="rId1"/>"#;
+    let sheets = |count: usize, sheet: &str| {
+        let all = sheet.repeat(count);
+        format!(r#"<workbook xmlns:r="r"><sheets>{all}</sheets></workbook>"#)
+    };
+    let twice = sheets(2, sheet);
+    let twice: &[(&str, &[u8])] = &[("xl/workbook.xml", twice.as_bytes())];
+    assert_eq!(refused(twice), Reason::InvalidArgument);
+    let many = sheets(1_001, "<sheet/>");
+    let many: &[(&str, &[u8])] = &[("xl/workbook.xml", many.as_bytes())];
+    assert_eq!(refused(many), Reason::LimitExceeded);
+    let styles = format!("<styleSheet><cellXfs>{}", "<xf/>".repeat(65_537));
+    let styles: &[(&str, &[u8])] = &[("xl/styles.xml", styles.as_bytes())];
+    assert_eq!(refused(styles), Reason::LimitExceeded);
+}
+
+#[test]
 fn a_formula_that_failed_is_one_wrong_row() {
     let sheet = "<worksheet><sheetData><row><c t=\"str\"><v>display_name</v></c></row>\
                  <row><c t=\"e\"><f>1/0</f><v>#DIV/0!</v></c></row>\
