@@ -6,6 +6,8 @@ use dossier_kernel::{Error, Reason};
 pub const ROW_BYTES_MAX: usize = 1024 * 1024;
 /// The longest cell, in bytes. A longer one makes its row wrong, not the file.
 pub const CELL_BYTES_MAX: usize = 256 * 1024;
+/// The most faults that are told of a row.
+pub const FAULTS_MAX: usize = 100;
 /// The most columns of a table.
 pub const COLUMNS_MAX: usize = 1_000;
 /// The most rows of a sheet: Excel shows no more. Writers go on in another sheet.

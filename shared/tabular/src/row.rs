@@ -5,7 +5,7 @@ use crate::entry::{
     Address, AddressPart, ContactPoint, ContactPointType, Entry, ExternalId, Single,
 };
 use crate::field::{Field, Group};
-use crate::limits::CELL_BYTES_MAX;
+use crate::limits::{CELL_BYTES_MAX, FAULTS_MAX};
 use crate::origin::Origin;
 use crate::{list, words};
 
@@ -16,8 +16,10 @@ pub struct Record {
     pub number: u64,
     pub entry: Entry,
     pub origin: Origin,
-    /// What could not be read.
+    /// What could not be read: the first of it.
     pub faults: Vec<Fault>,
+    /// How long the row is in the file, in bytes of its texts.
+    pub bytes: usize,
 }
 
 /// One thing wrong with one field of a row.
@@ -36,6 +38,13 @@ impl Fault {
             words: words.into(),
         }
     }
+
+    /// Adds it to `faults`, as long as it is one of the first.
+    pub(crate) fn tell(self, faults: &mut Vec<Self>) {
+        if faults.len() < FAULTS_MAX {
+            faults.push(self);
+        }
+    }
 }
 
 impl Record {
@@ -46,6 +55,7 @@ impl Record {
             entry: Entry::default(),
             origin: Origin::default(),
             faults: vec![Fault::new("", words)],
+            bytes: 0,
         }
     }
 
@@ -67,6 +77,7 @@ impl Record {
                     ..Origin::default()
                 },
                 faults: Vec::new(),
+                bytes: cells.iter().flatten().map(|cell| cell.len()).sum(),
             },
             groups: Vec::new(),
             numbered: Vec::new(),
@@ -109,7 +120,7 @@ struct Reader {
 
 impl Reader {
     fn fault(&mut self, field: &str, words: impl Into<String>) {
-        self.record.faults.push(Fault::new(field, words));
+        Fault::new(field, words).tell(&mut self.record.faults);
     }
 
     fn cell(&mut self, index: usize, cell: &str, field: &Field) {

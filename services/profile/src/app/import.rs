@@ -11,7 +11,11 @@ use super::upsert::{Candidate, Decisive, Problem, Settlement, is_race};
 use crate::domain::{CustomerType, Definitions, Draft, Violations};
 
 /// The most rows of one transaction.
-pub const BATCH_ROWS_MAX: usize = 500;
+const BATCH_ROWS_MAX: usize = 500;
+/// A batch that has so many bytes of the file takes no further row: memory holds a few batches.
+const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// The most errors that are told of one row; one more counts the others.
+const ROW_ERRORS_MAX: usize = 20;
 
 const ATTEMPTS: u32 = 6;
 const PAUSE: Duration = Duration::from_millis(50);
@@ -24,9 +28,23 @@ pub struct ImportRow {
     pub draft: Draft,
     /// What a new customer is, where the row does not say.
     pub kind_default: Option<CustomerType>,
+    /// How long it is in the file.
+    pub bytes: usize,
 }
 
-/// Why a row was not imported.
+impl ImportRow {
+    /// How many of the rows fill a batch; `None` while they do not.
+    pub fn filling<'r>(rows: impl IntoIterator<Item = &'r Self>) -> Option<usize> {
+        let mut bytes = 0;
+        let full = rows.into_iter().enumerate().find(|(index, row)| {
+            bytes += row.bytes;
+            index + 1 == BATCH_ROWS_MAX || bytes >= BATCH_BYTES_MAX
+        });
+        full.map(|(index, _)| index + 1)
+    }
+}
+
+/// Why a row was not imported. Holds no value of the row.
 #[derive(Debug, PartialEq, Eq)]
 pub struct RowError {
     pub row: u64,
@@ -82,6 +100,7 @@ impl Profile {
                 number,
                 draft,
                 kind_default,
+                bytes: _,
             } = row;
             let mut violations = Violations::default();
             let draft = draft.check(region, now, &mut violations);
@@ -227,12 +246,17 @@ async fn write(
 }
 
 fn row_errors(row: u64, violations: &Violations) -> impl Iterator<Item = RowError> {
-    violations.as_slice().iter().map(move |violation| RowError {
+    let error = move |field: &str, message: String| RowError {
         row,
-        field: violation.field.clone(),
+        field: field.to_owned(),
         reason: Reason::InvalidArgument,
-        message: violation.description.clone(),
-    })
+        message,
+    };
+    let told = violations.as_slice().iter().take(ROW_ERRORS_MAX);
+    let more = violations.count() - told.len();
+    let more = (more > 0).then(|| error("", format!("and {more} more")));
+    told.map(move |one| error(&one.field, one.description.clone()))
+        .chain(more)
 }
 
 fn report(written: Written, mut errors: Vec<RowError>, count: u64) -> BatchReport {
@@ -253,5 +277,45 @@ fn report(written: Written, mut errors: Vec<RowError>, count: u64) -> BatchRepor
         error_row_count: count - effects.len() as u64,
         errors,
         cursor,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_is_full_of_rows_or_of_bytes() {
+        let rows = |count: usize, bytes: usize| -> Vec<ImportRow> {
+            let row = |number| ImportRow {
+                number,
+                draft: Draft::default(),
+                kind_default: None,
+                bytes,
+            };
+            (1..=count as u64).map(row).collect()
+        };
+        assert_eq!(ImportRow::filling(&rows(499, 1)), None);
+        assert_eq!(ImportRow::filling(&rows(900, 1)), Some(500));
+        assert_eq!(ImportRow::filling(&rows(3, 1024 * 1024)), None);
+        assert_eq!(ImportRow::filling(&rows(9, 1024 * 1024)), Some(4));
+    }
+
+    #[test]
+    fn of_a_row_that_is_wrong_all_over_twenty_errors_are_told() {
+        let mut violations = Violations::default();
+        for index in 0..150 {
+            violations.add(format!("tags[{index}]"), "must have 1 to 64 characters");
+        }
+        let errors: Vec<RowError> = row_errors(7, &violations).collect();
+        assert_eq!(errors.len(), 21);
+        assert_eq!(errors[19].field, "tags[19]");
+        assert_eq!(
+            (errors[20].field.as_str(), errors[20].message.as_str()),
+            ("", "and 130 more")
+        );
+        let mut one = Violations::default();
+        one.add("type", "is required");
+        assert_eq!(row_errors(7, &one).count(), 1);
     }
 }

@@ -32,7 +32,7 @@ use crate::store;
 pub use api_key::Made;
 pub use customer::{BATCH_MAX, Update};
 pub use export::Export;
-pub use import::{BATCH_ROWS_MAX, Batch, BatchReport, ImportRow, RowError};
+pub use import::{Batch, BatchReport, ImportRow, RowError};
 pub use list::List;
 pub use lookup::{Lookup, Question};
 pub use reindex::reindex;

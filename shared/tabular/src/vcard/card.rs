@@ -86,10 +86,10 @@ impl Card {
     }
 
     pub fn fault(&mut self, field: &str, words: &str) {
-        self.faults.push(Fault::new(field, words));
+        Fault::new(field, words).tell(&mut self.faults);
     }
 
-    pub fn finish(mut self, number: u64) -> Record {
+    pub fn finish(mut self, number: u64, bytes: usize) -> Record {
         let entry = &mut self.entry;
         if !self.organization.is_empty() {
             let named = |single| entry.get(single).is_some();
@@ -108,6 +108,7 @@ impl Card {
             entry: self.entry,
             origin: crate::origin::Origin::default(),
             faults: self.faults,
+            bytes,
         }
     }
 

@@ -175,8 +175,8 @@ impl CardReader {
             self.count += 1;
             let card = std::mem::take(card);
             self.card = None;
-            self.card_bytes = 0;
-            records.push(card.finish(self.count));
+            let bytes = std::mem::take(&mut self.card_bytes);
+            records.push(card.finish(self.count, bytes));
             return Ok(());
         }
         match parsed {
@@ -227,6 +227,7 @@ fn no_cards() -> Error {
 mod tests {
     use super::*;
     use crate::entry::{ContactPointType, Single};
+    use crate::limits::FAULTS_MAX;
 
     fn read(file: &str) -> Result<(Vec<Record>, BTreeMap<String, u64>)> {
         let mut cards = CardReader::new(None);
@@ -298,6 +299,14 @@ mod tests {
         assert_eq!(faults, [1, 1, 1, 1]);
         let numbers: Vec<_> = records.iter().map(|record| record.number).collect();
         assert_eq!(numbers, [1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn of_a_card_that_is_wrong_all_over_the_first_faults_are_told() {
+        let file = format!("BEGIN:VCARD\n{}END:VCARD\n", "x\n".repeat(100_000));
+        let (records, _) = read(&file).expect("cards");
+        assert_eq!(records[0].faults.len(), FAULTS_MAX);
+        assert_eq!(records[0].bytes, 100_000 + "END:VCARD".len());
     }
 
     #[test]

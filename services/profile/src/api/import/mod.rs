@@ -26,7 +26,7 @@ use self::sheet::Said;
 use self::source::{Rest, Source};
 use super::draft;
 use super::mask::Mask;
-use crate::app::{BATCH_ROWS_MAX, Batch, ImportRow, Profile};
+use crate::app::{Batch, ImportRow, Profile};
 use crate::domain::{Draft, normalize};
 
 /// Messages that wait for a slow caller.
@@ -153,8 +153,8 @@ struct Pending<'p> {
 impl Pending<'_> {
     /// Hands on what fills batches.
     async fn hand_on_full(&mut self) -> Result<(), Status> {
-        while self.rows.len() >= BATCH_ROWS_MAX {
-            let rest = self.rows.split_off(BATCH_ROWS_MAX);
+        while let Some(full) = ImportRow::filling(self.rows.iter().map(|(row, _)| row)) {
+            let rest = self.rows.split_off(full);
             let batch = std::mem::replace(&mut self.rows, rest);
             self.hand_on(batch).await?;
         }

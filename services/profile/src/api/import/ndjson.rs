@@ -49,13 +49,13 @@ impl Parser {
 
     fn row(&self, number: u64, line: &[u8]) -> Row {
         match self.parse(line) {
-            Ok(customer) => said(number, customer),
+            Ok(customer) => said(number, customer, line.len()),
             Err(column) => {
                 let mut draft = Draft::default();
                 // The parser's own words can quote the line.
                 let words = format!("is no Customer in protobuf JSON, from character {column} on");
                 draft.problems.add("", words);
-                (row(number, draft), Origin::default())
+                (row(number, draft, line.len()), Origin::default())
             }
         }
     }

@@ -4,14 +4,14 @@ use std::io::{BufReader, Seek};
 
 use dossier_kernel::{Error, Reason, Result};
 use dossier_proto::profile::v1::ImportColumns;
-use dossier_tabular::{Found, Mapping, Record, read_workbook};
+use dossier_tabular::{Found, Mapping, read_workbook};
 use tokio::fs::File;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 
 use super::source::Drafts;
 use super::{Row, columns, too_large};
-use crate::app::BATCH_ROWS_MAX;
+use crate::app::ImportRow;
 
 /// The largest workbook, in bytes.
 const WORKBOOK_BYTES_MAX: usize = 512 * 1024 * 1024;
@@ -105,22 +105,18 @@ fn run(
         let gone = |_| Error::new(Reason::Cancelled, "The caller went away.");
         sender.blocking_send(Ok(said)).map_err(gone)
     };
-    let mut batch: Vec<Record> = Vec::with_capacity(BATCH_ROWS_MAX);
-    let rows = |batch: &mut Vec<Record>| {
-        let rows = batch.drain(..).map(|record| drafts.row(record));
-        Said::Rows(rows.collect())
-    };
+    let mut batch: Vec<Row> = Vec::new();
     read_workbook(BufReader::new(file), mapping, &mut |found| match found {
         Found::Columns(read) => send(Said::Columns(columns::encode(read))),
         Found::Record(record) => {
-            batch.push(*record);
-            match batch.len() < BATCH_ROWS_MAX {
-                true => Ok(()),
-                false => send(rows(&mut batch)),
+            batch.push(drafts.row(*record));
+            match ImportRow::filling(batch.iter().map(|(row, _)| row)) {
+                None => Ok(()),
+                Some(_) => send(Said::Rows(std::mem::take(&mut batch))),
             }
         }
     })?;
-    send(rows(&mut batch))
+    send(Said::Rows(batch))
 }
 
 #[cfg(test)]

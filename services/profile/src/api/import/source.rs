@@ -6,6 +6,8 @@ use dossier_kernel::{Ctx, Result};
 use dossier_proto::profile::v1::{Customer, ImportColumns, ImportFormat, ImportHeader, ImportRows};
 use dossier_tabular::{CardReader, CsvReader, Delimiter, Encoding, Mapping, Origin, Record};
 
+use prost::Message as _;
+
 use super::ndjson::NdjsonRows;
 use super::sheet::{self, Sheet, Spool};
 use super::{Piece, Row, columns, invalid, message, too_large};
@@ -44,6 +46,7 @@ impl Drafts {
             entry,
             origin,
             faults,
+            bytes,
         } = record;
         let kind_default = Some(entry::kind_default(&entry));
         let region = self.region.as_deref();
@@ -52,6 +55,7 @@ impl Drafts {
             number,
             draft,
             kind_default,
+            bytes,
         };
         (row, origin)
     }
@@ -134,7 +138,8 @@ impl Source {
                 }
                 for customer in customers {
                     *count += 1;
-                    rows.push(said(*count, customer.clone()));
+                    let bytes = customer.encoded_len();
+                    rows.push(said(*count, customer.clone(), bytes));
                 }
             }
             (Shape::Rows { .. }, Piece::Bytes(_)) => {
@@ -196,15 +201,16 @@ pub enum Rest {
 }
 
 /// A customer as a message.
-pub fn said(number: u64, customer: Customer) -> Row {
-    (row(number, message(customer)), Origin::default())
+pub fn said(number: u64, customer: Customer, bytes: usize) -> Row {
+    (row(number, message(customer), bytes), Origin::default())
 }
 
-pub fn row(number: u64, draft: Draft) -> ImportRow {
+pub fn row(number: u64, draft: Draft, bytes: usize) -> ImportRow {
     ImportRow {
         number,
         draft,
         kind_default: None,
+        bytes,
     }
 }
 
