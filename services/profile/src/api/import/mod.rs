@@ -16,6 +16,7 @@ use dossier_proto::profile::v1::{
 };
 use dossier_rpc::status;
 use dossier_tabular::Origin;
+use futures::FutureExt as _;
 use futures::stream::{BoxStream, StreamExt};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -134,8 +135,9 @@ async fn import(
         }
         Ok(tally)
     };
-    let (read, written) = futures::join!(read, write);
-    let tally = written?;
+    // A writer that failed ends the reading, whatever the caller still has to send. What could not be
+    // read ends no writing: batches before it are kept, and told.
+    let (read, tally) = futures::try_join!(read.map(Ok), write)?;
     read?;
     let _ = answers.send(Ok(tally.summary())).await;
     Ok(())
@@ -170,7 +172,7 @@ impl Pending<'_> {
         let region = self.region.as_deref();
         let batch = self.profile.prepare_import(self.ctx, rows, region).await;
         let batch = batch.map_err(status)?;
-        // The writer ends first only when it failed, and says why itself.
+        // The writer ends first only when it failed, and says why itself; nobody reads on then.
         let _ = self.batches.send((batch, origins)).await;
         Ok(())
     }
