@@ -8,10 +8,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why a call failed. Each has one wire code and one value of `dossier.common.v1.ErrorReason`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// Why a call failed. Each has one wire code and one value of `dossier.common.v1.ErrorReason`. Its
+/// serde form is stored: names stay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Reason {
     /// A field is malformed, missing or outside its limits.
     InvalidArgument,

@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use dossier_feed::Cursor;
+use dossier_db::Once;
 use dossier_kernel::{Ctx, CustomerId, Error as Failure, Reason, Result};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
-use super::Profile;
 use super::unit::{Effect, Unit};
 use super::upsert::{Candidate, Decisive, Problem, Settlement, is_race};
-use crate::domain::{CustomerType, Definitions, Draft, Violations};
+use super::{Mutation, Profile};
+use crate::domain::{Checked, CustomerType, Definitions, Draft, Violations};
 
 /// The most rows of one transaction.
 const BATCH_ROWS_MAX: usize = 500;
@@ -45,7 +47,7 @@ impl ImportRow {
 }
 
 /// Why a row was not imported. Holds no value of the row.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RowError {
     pub row: u64,
     /// The path of the field in the customer; empty when the row as a whole is wrong.
@@ -55,10 +57,21 @@ pub struct RowError {
 }
 
 /// Rows that were checked on their own.
+#[derive(Clone, Debug)]
 pub struct Batch {
-    rows: Vec<(u64, Candidate)>,
+    rows: Vec<CheckedRow>,
     errors: Vec<RowError>,
     count: u64,
+    /// Of all attempts to write it, where it has rows that nothing identifies: an attempt whose answer
+    /// was lost may have been kept. Rows with identifiers are found again by those.
+    once: Option<Once>,
+}
+
+#[derive(Clone, Debug)]
+struct CheckedRow {
+    number: u64,
+    draft: Checked,
+    kind_default: Option<CustomerType>,
 }
 
 /// What became of a batch.
@@ -90,6 +103,7 @@ impl Profile {
             count: rows.len() as u64,
             rows: Vec::with_capacity(rows.len()),
             errors: vec![],
+            once: None,
         };
         for (index, row) in rows.into_iter().enumerate() {
             // Checking is work for the processor: others may have a turn.
@@ -108,16 +122,19 @@ impl Profile {
                 batch.errors.extend(row_errors(number, &violations));
                 continue;
             }
-            let keys = self.blind(&ctx.tenant, &draft.keys()).await?;
-            batch.rows.push((
+            if draft.keys().is_empty() {
+                batch.once.get_or_insert_with(|| Once {
+                    request_id: Uuid::now_v7(),
+                    method: "CustomerService/ImportCustomers",
+                    // A batch is its own request: the id is used for no other.
+                    fingerprint: [0; 32],
+                });
+            }
+            batch.rows.push(CheckedRow {
                 number,
-                Candidate {
-                    draft,
-                    update: None,
-                    kind_default,
-                    keys,
-                },
-            ));
+                draft,
+                kind_default,
+            });
         }
         Ok(batch)
     }
@@ -130,19 +147,22 @@ impl Profile {
         batch: Batch,
         dry_run: bool,
     ) -> Result<BatchReport> {
-        let needed = batch.rows.iter().any(|(_, row)| row.draft.has_attributes());
+        let needed = batch.rows.iter().any(|row| row.draft.has_attributes());
         let definitions = self.definitions(&ctx.tenant, needed).await?;
         let Batch {
             rows,
             errors,
             count,
+            once,
         } = batch;
+        let mutation = Mutation {
+            once,
+            validate_only: dry_run,
+        };
         let mut pause = PAUSE;
         for _ in 1..ATTEMPTS {
-            match self
-                .write_rows(ctx, rows.clone(), definitions.clone(), dry_run)
-                .await
-            {
+            let attempt = self.write_rows(ctx, &rows, definitions.clone(), mutation.clone());
+            match attempt.await {
                 // Another writer was in the way: nothing was kept, and the next look sees it.
                 Err(error) if is_race(&error) || error.reason() == Reason::Unavailable => {
                     tokio::time::sleep(pause).await;
@@ -151,23 +171,30 @@ impl Profile {
                 written => return Ok(report(written?, errors, count)),
             }
         }
-        let written = self.write_rows(ctx, rows, definitions, dry_run).await?;
+        let written = self.write_rows(ctx, &rows, definitions, mutation).await?;
         Ok(report(written, errors, count))
     }
 
+    /// One attempt.
     async fn write_rows(
         &self,
         ctx: &Ctx,
-        rows: Vec<(u64, Candidate)>,
+        rows: &[CheckedRow],
         definitions: Definitions,
-        dry_run: bool,
+        mutation: Mutation,
     ) -> Result<Written> {
+        // Index keys may have been rotated since an earlier attempt.
+        let rows = self.candidates(ctx, rows).await?;
+        let Mutation {
+            once,
+            validate_only: dry_run,
+        } = mutation;
         let (sender, mut receiver) = tokio::sync::oneshot::channel();
         let (profile, tenant, inside) = (self.clone(), ctx.tenant.clone(), ctx.clone());
         let done = self
             .0
             .db
-            .write(ctx, move |tx| {
+            .write_once(ctx, once.filter(|_| !dry_run), move |tx| {
                 Box::pin(async move {
                     let now = profile.0.clock.now();
                     let unit = Unit {
@@ -190,7 +217,7 @@ impl Profile {
             return Ok(rehearsed);
         }
         let done = done?;
-        let cursor = Cursor::of(&done.positions).map(|cursor| cursor.to_string());
+        let cursor = self.cursor_of(&done).await?;
         for (id, revision) in &done.value.revisions {
             self.tell_cache(ctx, *id, *revision).await;
         }
@@ -199,13 +226,36 @@ impl Profile {
             ..done.value
         })
     }
+
+    async fn candidates(&self, ctx: &Ctx, rows: &[CheckedRow]) -> Result<Vec<(u64, Candidate)>> {
+        let mut candidates = Vec::with_capacity(rows.len());
+        for row in rows {
+            let CheckedRow {
+                number,
+                draft,
+                kind_default,
+            } = row.clone();
+            let keys = self.blind(&ctx.tenant, &draft.keys()).await?;
+            let candidate = Candidate {
+                draft,
+                update: None,
+                kind_default,
+                keys,
+            };
+            candidates.push((number, candidate));
+        }
+        Ok(candidates)
+    }
 }
 
+/// What is kept of a batch. A cursor is not: that of a repeat is another.
+#[derive(Serialize, Deserialize)]
 struct Written {
     effects: Vec<Effect>,
     errors: Vec<RowError>,
     /// Of customers that were there before: new ones are in no cache.
     revisions: Vec<(CustomerId, i64)>,
+    #[serde(skip)]
     cursor: Option<String>,
 }
 

@@ -69,7 +69,7 @@ pub struct Parts {
 }
 
 /// How a mutation is to be run.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Mutation {
     /// With it, the same request has one effect and one answer.
     pub once: Option<dossier_db::Once>,

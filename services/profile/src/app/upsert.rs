@@ -63,32 +63,25 @@ impl Profile {
         let draft = draft.check(None, now, &mut violations);
         // The same values were objected to a line above.
         let update = update.map(|update| update.check(None, now, &mut Violations::default()));
-        let keys = self.blind(&ctx.tenant, &draft.keys()).await?;
-        if keys.is_empty() && violations.is_empty() {
+        if draft.keys().is_empty() && violations.is_empty() {
             violations.add(
                 "external_ids",
                 "name an external id or a contact point to find by",
             );
         }
         violations.under("customer").into_result()?;
-        let candidate = Candidate {
-            draft,
-            update,
-            kind_default: None,
-            keys,
-        };
-        let Mutation {
-            once,
-            validate_only,
-        } = mutation;
         for attempt in 1.. {
-            let (candidate, definitions) = (candidate.clone(), definitions.clone());
-            let mutation = Mutation {
-                once: once.clone(),
-                validate_only,
+            // Index keys may have been rotated since an earlier attempt.
+            let keys = self.blind(&ctx.tenant, &draft.keys()).await?;
+            let candidate = Candidate {
+                draft: draft.clone(),
+                update: update.clone(),
+                kind_default: None,
+                keys,
             };
+            let definitions = definitions.clone();
             let done = self
-                .mutate(ctx, mutation, move |unit| {
+                .mutate(ctx, mutation.clone(), move |unit| {
                     Box::pin(upsert_one(unit, candidate, definitions))
                 })
                 .await;

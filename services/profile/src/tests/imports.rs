@@ -1,11 +1,16 @@
 //! Imports of files and rows.
 
+use dossier_kernel::{Patch, Pii};
 use dossier_proto::profile::v1 as wire;
+use futures::StreamExt as _;
+use sea_orm::ConnectionTrait;
 use tonic::Code;
 use wire::import_customers_request::Part;
 use wire::import_customers_response::Part as Said;
 
 use super::*;
+use crate::app::ImportRow;
+use crate::domain::{CustomerType, Draft};
 
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Import {
@@ -407,4 +412,95 @@ async fn files_in_chinese_encodings_are_read_where_they_say_so() {
     assert_eq!(refusal(&status).fields, ["chunk"]);
     let status = status_of(import(&mut client, parts("latin-9")).await);
     assert_eq!(refusal(&status).fields, ["header.encoding"]);
+}
+
+/// A row that nothing identifies.
+fn nameless() -> ImportRow {
+    let draft = Draft {
+        kind: Patch::Set(CustomerType::Person),
+        display_name: Patch::Set(Pii::from("Wang")),
+        ..Draft::default()
+    };
+    ImportRow {
+        number: 1,
+        draft,
+        kind_default: None,
+        bytes: 4,
+    }
+}
+
+#[tokio::test]
+async fn a_batch_that_is_written_again_is_kept_once() {
+    for house in House::each().await {
+        let ctx = Ctx::service("test", TenantId::embedded_default());
+        let batch = house.profile.prepare_import(&ctx, vec![nameless()], None);
+        let batch = batch.await.expect("prepared");
+        // The answer to the first attempt was lost.
+        for _ in 0..2 {
+            let report = house.profile.import_batch(&ctx, batch.clone(), false).await;
+            let report = report.expect("written");
+            assert_eq!((report.created_count, report.error_row_count), (1, 0));
+            assert!(report.cursor.is_some());
+        }
+        let list = house
+            .customers()
+            .list_customers(wire::ListCustomersRequest::default())
+            .await;
+        assert_eq!(list.expect("a page").into_inner().customers.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_writer_that_fails_ends_an_import_that_waits_for_its_caller() {
+    for house in House::each().await {
+        let ctx = Ctx::service("test", TenantId::embedded_default());
+        let spoil = house.db.db.write(&ctx, |tx| {
+            Box::pin(async move {
+                let sql = "ALTER TABLE customer_tag RENAME TO elsewhere";
+                tx.conn().execute_unprepared(sql).await.expect("renamed");
+                Ok(())
+            })
+        });
+        spoil.await.expect("written");
+        let customers = (0..500).map(|number| wire::Customer {
+            tags: vec!["t".to_owned()],
+            ..known(&number.to_string())
+        });
+        let parts = [
+            Part::Header(header(wire::ImportFormat::Rows, &[])),
+            Part::Rows(wire::ImportRows {
+                customers: customers.collect(),
+            }),
+        ];
+        let parts = parts.map(|part| wire::ImportCustomersRequest { part: Some(part) });
+        // The caller waits for answers before it goes on.
+        let parts = futures::stream::iter(parts).chain(futures::stream::pending());
+        let mut answers = house
+            .customers()
+            .import_customers(parts)
+            .await
+            .expect("begins")
+            .into_inner();
+        let failed = async { while let Ok(Some(_)) = answers.message().await {} };
+        let told = tokio::time::timeout(Duration::from_secs(60), failed).await;
+        assert!(told.is_ok(), "{:?}", house.db);
+    }
+}
+
+#[tokio::test]
+async fn of_a_row_that_is_wrong_all_over_twenty_errors_are_told() {
+    let house = House::each().await.remove(0);
+    let mut client = house.customers();
+    let tags = vec!["\"\""; 150].join(",");
+    let line = format!("{{\"type\":\"CUSTOMER_TYPE_PERSON\",\"tags\":[{tags}]}}\n");
+    let lines = format!("{line}{{}}\n");
+    let done = import(
+        &mut client,
+        file(header(wire::ImportFormat::Ndjson, &[]), &lines),
+    )
+    .await
+    .expect("runs");
+    assert_eq!(done.counts, [2, 0, 0, 0, 2]);
+    let of_first = done.errors.iter().filter(|(row, ..)| *row == 1);
+    assert_eq!(of_first.count(), 21);
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use dossier_access::Access;
 use dossier_db::testing::TestDb;
-use dossier_kernel::{Ctx, TenantId};
+use dossier_kernel::{Ctx, Patch, Pii, TenantId};
 use dossier_proto::common::v1::{CustomerKey, customer_key};
 use dossier_proto::profile::v1 as wire;
 use dossier_vault::rotation::{Kind, Phase, Rotator};
@@ -15,6 +15,8 @@ use sea_orm::{ConnectionTrait, Statement};
 use tonic::Code;
 
 use super::{Customers, House, create, email, get, id, known, mask, profile_under};
+use crate::app::ImportRow;
+use crate::domain::{CustomerType, Draft, ExternalId, Many};
 use crate::store::REGISTRY;
 
 /// Of remembered keys: short, so that a rotation settles within a test.
@@ -101,6 +103,51 @@ async fn identifiers_are_found_and_unique_while_their_key_rotates() {
                 );
             }
         }
+    }
+}
+
+#[tokio::test]
+async fn an_import_that_waited_through_a_rotation_finds_who_is_there() {
+    for house in House::each().await {
+        let (here, vault) = process(&house).await;
+        let known = create(&mut here.customers(), with_mail("old")).await;
+        let ctx = Ctx::service("test", TenantId::embedded_default());
+        let draft = Draft {
+            external_ids: Many::Add(vec![ExternalId {
+                namespace: "crm".to_owned(),
+                value: Pii::from("old"),
+            }]),
+            region_code: Patch::Set("CN".to_owned()),
+            ..Draft::default()
+        };
+        let row = ImportRow {
+            number: 1,
+            draft,
+            kind_default: Some(CustomerType::Person),
+            bytes: 3,
+        };
+        let batch = here.profile.prepare_import(&ctx, vec![row], None).await;
+        let batch = batch.expect("prepared");
+        let started = vault.start_rotation(&ctx, None, Kind::Index).await;
+        started.expect("starts");
+        let rotator = Rotator::new(vault.clone(), REGISTRY);
+        let work = rotator.run(&house.stop);
+        let ended = async {
+            loop {
+                let rotation = vault.rotations(&ctx.tenant).await.expect("reads");
+                if rotation.first().expect("one").phase == Phase::Done {
+                    break;
+                }
+            }
+        };
+        tokio::select! {
+            ended = work => panic!("{:?}: {ended:?}", house.db),
+            () = ended => {}
+        }
+        let report = here.profile.import_batch(&ctx, batch, false).await;
+        assert_eq!(report.expect("written").updated_count, 1, "{:?}", house.db);
+        let found = get(&mut here.customers(), &known.name).await.expect("read");
+        assert_eq!(found.region_code, "CN");
     }
 }
 
