@@ -9,6 +9,8 @@ use crate::domain::Key;
 use crate::store;
 use crate::store::customer_key::{self, Holder};
 
+const ROWS_AT_ONCE: usize = 1_000;
+
 /// Something a customer may be known by.
 pub enum Question {
     Key(Key),
@@ -92,9 +94,14 @@ impl Profile {
         let ids: HashSet<CustomerId> = ids.collect();
         let asked: Vec<CustomerId> = ids.iter().copied().collect();
         let reader = self.0.db.reader_of(&ctx.tenant);
-        let rows = store::customer::find_many(&reader, &ctx.tenant, &asked).await?;
-        let visible = self.visible(ctx, rows)?;
-        let seen: HashSet<CustomerId> = visible.iter().map(|(row, _)| row.id()).collect();
-        Ok(ids.difference(&seen).copied().collect())
+        let mut unseen = ids;
+        // Any number may share an identifier: memory holds the rows of some.
+        for asked in asked.chunks(ROWS_AT_ONCE) {
+            let rows = store::customer::find_many(&reader, &ctx.tenant, asked).await?;
+            for (row, _) in self.visible(ctx, rows)? {
+                unseen.remove(&row.id());
+            }
+        }
+        Ok(unseen)
     }
 }

@@ -1,6 +1,6 @@
 //! Create or update by identifier: one decision for one customer or for a batch.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use dossier_access::Sight;
 use dossier_kernel::{Ctx, CustomerId, Error as Failure, Reason, Result};
@@ -9,7 +9,7 @@ use super::seen::hidden;
 use super::unit::{Done, Edit, Effect, Locked, Saved, Unit};
 use super::{Mutation, Profile};
 use crate::domain::{
-    Checked, Customer, CustomerType, Definitions, Draft, KeyKind, Protection, Violations,
+    Checked, Customer, CustomerType, Definitions, Draft, Key, KeyKind, Protection, Violations,
 };
 use crate::error::Error;
 use crate::store::customer_key::{self, BlindKey};
@@ -96,9 +96,23 @@ impl Profile {
     }
 }
 
-/// Whether another writer took what this one had found free. The next look finds it.
+/// Whether another writer took what this one had found free, or took from a customer by what it was
+/// found. The next look finds what is there now.
 pub(super) fn is_race(error: &Failure) -> bool {
-    error.reason() == Reason::AlreadyExists
+    let source = std::error::Error::source(error);
+    error.reason() == Reason::AlreadyExists || source.is_some_and(|source| source.is::<Race>())
+}
+
+/// Between the look at who has an identifier and the lock of that customer it changed hands.
+#[derive(Debug, thiserror::Error)]
+#[error("an identifier changed hands while it was decided by")]
+struct Race;
+
+impl From<Race> for Failure {
+    fn from(race: Race) -> Self {
+        Self::unavailable("An identifier changed hands just now; retry with the same request id.")
+            .caused_by(race)
+    }
 }
 
 async fn upsert_one(
@@ -157,7 +171,9 @@ struct Entry {
 }
 
 impl Settlement {
-    /// Reads who has the identifiers and locks the customers that rows may change.
+    /// Reads who has the identifiers and locks the customers that rows may change: those that are
+    /// decided for now. Whoever is decided for later only got an identifier by a row in between,
+    /// which was decided for it, or made it. Others share an identifier, in any number.
     pub async fn load(
         unit: &Unit<'_>,
         rows: &[Candidate],
@@ -192,12 +208,15 @@ impl Settlement {
             entries: HashMap::new(),
             order: Vec::new(),
         };
-        let named: BTreeSet<CustomerId> = batch.holders.values().flatten().copied().collect();
+        let decided = rows.iter().filter_map(|row| batch.decide(&row.keys).ok()?);
+        let named: BTreeSet<CustomerId> = decided.collect();
         let named: Vec<CustomerId> = named.into_iter().collect();
         let sets_sensitive = rows
             .iter()
             .any(|row| row.draft.sets(Protection::Sensitive, definitions));
-        for Locked { row, before, sight } in unit.lock(&named, sets_sensitive).await? {
+        let locked = unit.lock(&named, sets_sensitive).await?;
+        batch.confirm(&locked, rows)?;
+        for Locked { row, before, sight } in locked {
             let after = before.clone();
             let before = Some((row, before, sight));
             batch.entries.insert(
@@ -210,6 +229,25 @@ impl Settlement {
             );
         }
         Ok(batch)
+    }
+
+    /// Fails where a customer lost what it was found by before it was locked. From then on nobody
+    /// else changes it.
+    fn confirm(&self, locked: &[Locked], rows: &[Candidate]) -> Result<(), Race> {
+        let kept: HashMap<CustomerId, HashSet<Key>> = locked
+            .iter()
+            .map(|one| (one.before.id, one.before.keys().into_iter().collect()))
+            .collect();
+        for row in rows {
+            for (key, blind) in row.draft.keys().iter().zip(&row.keys) {
+                let holders = self.holders.get(blind).into_iter().flatten();
+                let mut kept = holders.filter_map(|id| kept.get(id));
+                if kept.any(|keys| !keys.contains(key)) {
+                    return Err(Race);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Decides one row and applies it in memory.

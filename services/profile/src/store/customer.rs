@@ -11,6 +11,7 @@ use sea_orm::entity::prelude::*;
 use sea_orm::{ConnectionTrait, QueryOrder, QuerySelect};
 use serde::{Deserialize, Serialize};
 
+use super::ASKED_MAX;
 use super::columns::{AddressOutlines, ClearAttributes, Texts, sealed_bytes};
 use crate::domain::{
     AddressOutline, AttributeValue, CustomerType, Date, Gender, Industry, IndustryScheme, Outline,
@@ -197,12 +198,13 @@ pub async fn find_many<C: ConnectionTrait>(
     tenant: &TenantId,
     ids: &[CustomerId],
 ) -> Result<Vec<Model>> {
-    if ids.is_empty() {
-        return Ok(Vec::new());
+    let mut rows = Vec::with_capacity(ids.len());
+    for ids in ids.chunks(ASKED_MAX) {
+        let ids = ids.iter().map(|id| id.uuid());
+        let query = dossier_db::find::<Entity>(tenant).filter(Column::Id.is_in(ids));
+        rows.append(&mut query.all(conn).await.map_err(dossier_db::error)?);
     }
-    let ids = ids.iter().map(|id| id.uuid());
-    let query = dossier_db::find::<Entity>(tenant).filter(Column::Id.is_in(ids));
-    query.all(conn).await.map_err(dossier_db::error)
+    Ok(rows)
 }
 
 /// Reads rows that are about to be changed; nobody else changes them before this transaction ends.
@@ -213,15 +215,17 @@ pub async fn lock<C: ConnectionTrait>(
     tenant: &TenantId,
     ids: &[CustomerId],
 ) -> Result<Vec<Model>> {
-    if ids.is_empty() {
-        return Ok(Vec::new());
+    let mut ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
+    ids.sort_unstable();
+    let mut rows = Vec::with_capacity(ids.len());
+    for ids in ids.chunks(ASKED_MAX) {
+        let query = dossier_db::find::<Entity>(tenant)
+            .filter(Column::Id.is_in(ids.iter().copied()))
+            .order_by_asc(Column::Id)
+            .lock_exclusive();
+        rows.append(&mut query.all(conn).await.map_err(dossier_db::error)?);
     }
-    let ids = ids.iter().map(|id| id.uuid());
-    let query = dossier_db::find::<Entity>(tenant)
-        .filter(Column::Id.is_in(ids))
-        .order_by_asc(Column::Id)
-        .lock_exclusive();
-    query.all(conn).await.map_err(dossier_db::error)
+    Ok(rows)
 }
 
 /// As [`lock`], for the customers after this one in the order of their ids.
@@ -252,27 +256,24 @@ pub async fn lives<C: ConnectionTrait>(
     tenant: &TenantId,
     ids: &[CustomerId],
 ) -> Result<HashMap<CustomerId, Life>> {
-    if ids.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let query = dossier_db::find::<Entity>(tenant)
-        .select_only()
-        .columns([Column::Id, Column::CreateTime, Column::DeleteTime])
-        .filter(Column::Id.is_in(ids.iter().map(|id| id.uuid())));
-    let found: Vec<(Uuid, i64, Option<i64>)> = query
-        .into_tuple()
-        .all(conn)
-        .await
-        .map_err(dossier_db::error)?;
-    let lives = found.into_iter().map(|(id, create_time, delete_time)| {
-        let create_time = Timestamp(create_time);
-        (
-            CustomerId(id),
-            Life {
-                create_time,
+    let mut lives = HashMap::with_capacity(ids.len());
+    for ids in ids.chunks(ASKED_MAX) {
+        let query = dossier_db::find::<Entity>(tenant)
+            .select_only()
+            .columns([Column::Id, Column::CreateTime, Column::DeleteTime])
+            .filter(Column::Id.is_in(ids.iter().map(|id| id.uuid())));
+        let found: Vec<(Uuid, i64, Option<i64>)> = query
+            .into_tuple()
+            .all(conn)
+            .await
+            .map_err(dossier_db::error)?;
+        lives.extend(found.into_iter().map(|(id, create_time, delete_time)| {
+            let life = Life {
+                create_time: Timestamp(create_time),
                 deleted: delete_time.is_some(),
-            },
-        )
-    });
-    Ok(lives.collect())
+            };
+            (CustomerId(id), life)
+        }));
+    }
+    Ok(lives)
 }

@@ -8,7 +8,7 @@ use dossier_vault::{BlindIndex, BlindIndexes};
 use sea_orm::entity::prelude::*;
 use sea_orm::{ConnectionTrait, Statement, Value};
 
-use super::customer;
+use super::{ASKED_MAX, customer};
 use crate::domain::KeyKind;
 
 /// A normalised identifier as the store knows it.
@@ -72,17 +72,17 @@ pub async fn holders<C: ConnectionTrait>(
         let by_hash: HashMap<[u8; 32], BlindKey> = of_kind
             .flat_map(|key| key.index.live().map(|index| (index.hash, *key)))
             .collect();
-        if by_hash.is_empty() {
-            continue;
-        }
-        let query = dossier_db::find::<Entity>(tenant)
-            .filter(Column::Kind.eq(kind.code()))
-            .filter(Column::Hash.is_in(by_hash.keys().map(<[u8; 32]>::as_slice)));
-        for row in query.all(conn).await.map_err(dossier_db::error)? {
-            if let Ok(hash) = <[u8; 32]>::try_from(row.hash)
-                && let Some(key) = by_hash.get(&hash)
-            {
-                found.insert((*key, CustomerId(row.customer_id)));
+        let hashes: Vec<&[u8]> = by_hash.keys().map(<[u8; 32]>::as_slice).collect();
+        for hashes in hashes.chunks(ASKED_MAX) {
+            let query = dossier_db::find::<Entity>(tenant)
+                .filter(Column::Kind.eq(kind.code()))
+                .filter(Column::Hash.is_in(hashes.iter().copied()));
+            for row in query.all(conn).await.map_err(dossier_db::error)? {
+                if let Ok(hash) = <[u8; 32]>::try_from(row.hash)
+                    && let Some(key) = by_hash.get(&hash)
+                {
+                    found.insert((*key, CustomerId(row.customer_id)));
+                }
             }
         }
     }

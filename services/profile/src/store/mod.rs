@@ -28,6 +28,10 @@ pub mod save;
 mod sealed;
 pub mod snapshot;
 
+/// The most values one statement asks for: SQLite takes 32,766 in all, PostgreSQL 65,535. So many can
+/// share an identifier that more are asked for.
+const ASKED_MAX: usize = 10_000;
+
 pub use change::{ChangeBody, ChangeKind};
 pub use customer::Model as SealedCustomer;
 pub use migration::migrations;

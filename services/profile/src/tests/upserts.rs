@@ -1,6 +1,9 @@
 //! Create or update by identifier.
 
+use std::future::Future;
+
 use dossier_proto::profile::v1 as wire;
+use sea_orm::{ConnectionTrait, Statement};
 use tonic::Code;
 
 use super::*;
@@ -168,5 +171,156 @@ async fn an_identifier_of_a_deleted_customer_is_not_given_to_another() {
         let status = status_of(upsert(&mut client, known("1"), &[]).await);
         assert_eq!(refusal(&status).reason, "FAILED_PRECONDITION");
         assert_eq!(fact(&status, "resource"), made.name);
+    }
+}
+
+/// On PostgreSQL: runs `first` until it only has to commit, then `second` until it waits for it, then
+/// both to their ends.
+async fn interleaved<T: Send + 'static>(
+    house: &House,
+    first: impl Future<Output = T> + Send + 'static,
+    second: impl Future<Output = T> + Send + 'static,
+) -> (T, T) {
+    let (hold, held) = tokio::sync::oneshot::channel();
+    let (come, comes) = tokio::sync::oneshot::channel();
+    let db = house.db.reopen().await;
+    let reader = db.clone();
+    let gate = tokio::spawn(async move {
+        let tenant = TenantId::embedded_default();
+        let ctx = Ctx::service("test", tenant.clone());
+        let work = db.write(&ctx, move |tx| {
+            Box::pin(async move {
+                // Whatever is written ends with the feed.
+                let lock = "LOCK TABLE feed_head IN SHARE ROW EXCLUSIVE MODE";
+                tx.conn().execute_unprepared(lock).await.expect("locked");
+                hold.send(()).expect("there");
+                let reader = reader.reader_of(&tenant);
+                waiting(&reader, 1).await;
+                come.send(()).expect("there");
+                waiting(&reader, 2).await;
+                Ok(())
+            })
+        });
+        work.await.expect("released");
+    });
+    held.await.expect("held");
+    let first = tokio::spawn(first);
+    comes.await.expect("the first waits");
+    let second = tokio::spawn(second);
+    gate.await.expect("ran");
+    (first.await.expect("ran"), second.await.expect("ran"))
+}
+
+/// Returns when so many of the test's transactions wait for others.
+async fn waiting(reader: &dossier_db::Reader, wanted: i64) {
+    let sql = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' \
+               AND application_name = current_setting('application_name')";
+    loop {
+        let statement = Statement::from_string(reader.get_database_backend(), sql);
+        let row = reader.query_one_raw(statement).await.expect("reads");
+        let count: i64 = row.expect("a row").try_get_by(0).expect("a count");
+        if count >= wanted {
+            return;
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_identifier_that_moves_meanwhile_is_decided_by_anew() {
+    for house in House::each().await {
+        if house.db.db.backend() == dossier_db::Backend::Sqlite {
+            continue;
+        }
+        let mut client = house.customers();
+        let wang = create(&mut client, known("7")).await;
+        let moved = wire::UpdateCustomerRequest {
+            customer: Some(wire::Customer {
+                name: wang.name.clone(),
+                external_ids: vec![id("crm", "8")],
+                ..Default::default()
+            }),
+            update_mask: mask(&["external_ids"]),
+            ..Default::default()
+        };
+        let mut other = house.customers();
+        let first = async move {
+            client.update_customer(moved).await.expect("moved");
+            None
+        };
+        let second = async move {
+            let li = wire::Customer {
+                given_name: "Na".to_owned(),
+                ..known("7")
+            };
+            Some(upsert(&mut other, li, &[]).await)
+        };
+        let (_, second) = interleaved(&house, first, second).await;
+        let (li, outcome) = second.expect("ran").expect("decided");
+        assert_eq!(outcome, "CREATED");
+        assert_ne!(li.name, wang.name);
+        let wang = get(&mut house.customers(), &wang.name).await.expect("read");
+        assert_eq!(wang.given_name, "");
+        assert!(wang.external_ids == [id("crm", "8")]);
+    }
+}
+
+/// Gives the customer's phone number to so many others, as a careless import does.
+async fn crowd(house: &House, count: u32) {
+    use sea_orm::{EntityTrait, IdenStatic, Iterable};
+    type Column = <store::customer::Entity as EntityTrait>::Column;
+    let columns = Column::iter().filter(|column| !matches!(column, Column::Id));
+    let columns: Vec<String> = columns.map(|c| format!("{:?}", c.as_str())).collect();
+    let columns = columns.join(", ");
+    let id = match house.db.db.backend() {
+        dossier_db::Backend::Sqlite => "randomblob(16)",
+        dossier_db::Backend::Postgres => "gen_random_uuid()",
+    };
+    let copies = format!(
+        "INSERT INTO customer (id, {columns}) WITH RECURSIVE n(i) AS \
+         (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count}) \
+         SELECT {id}, {columns} FROM customer, n"
+    );
+    let keys = "INSERT INTO customer_key (tenant_id, kind, hash, holder, customer_id, index_version) \
+                SELECT k.tenant_id, k.kind, k.hash, c.id, c.id, k.index_version \
+                FROM customer_key k, customer c WHERE k.kind = 2 AND c.id <> k.customer_id";
+    let ctx = Ctx::service("test", TenantId::embedded_default());
+    let work = house.db.db.write(&ctx, move |tx| {
+        Box::pin(async move {
+            for sql in [copies.as_str(), keys] {
+                tx.conn().execute_unprepared(sql).await.expect("copied");
+            }
+            Ok(())
+        })
+    });
+    work.await.expect("written");
+}
+
+#[tokio::test]
+async fn a_placeholder_that_everybody_has_hinders_nobody() {
+    const COUNT: u32 = 70_000;
+    for house in House::each().await {
+        let mut client = house.customers();
+        let placeholder = wire::Customer {
+            contact_points: vec![phone("+8613800000000")],
+            ..known("first")
+        };
+        let first = create(&mut client, placeholder.clone()).await;
+        crowd(&house, COUNT).await;
+
+        let key = common::customer_key::Key::Phone("+8613800000000".to_owned());
+        let request = wire::LookupCustomersRequest {
+            keys: vec![common::CustomerKey {
+                key: Some(key),
+                ..Default::default()
+            }],
+            ..Default::default()
+        };
+        let found = client.lookup_customers(request).await.expect("answered");
+        assert_eq!(found.into_inner().results[0].match_count, COUNT as i32 + 1);
+        // The external id decides, and no other holder is even opened.
+        let (found, outcome) = upsert(&mut client, placeholder, &[]).await.expect("found");
+        assert_eq!((found.name, outcome), (first.name, "UNCHANGED"));
+        let many = upsert(&mut client, reached_by(&[phone("+8613800000000")]), &[]).await;
+        assert_eq!(refused(many).1, "IDENTITY_CONFLICT");
     }
 }
