@@ -16,7 +16,7 @@ pub enum ContactPointType {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContactPoint {
     pub kind: ContactPointType,
-    /// As given.
+    /// As typed, without what nobody sees.
     pub value: Pii<String>,
     /// Folded e-mail or E.164 phone; empty until checked.
     pub normalized: Pii<String>,
@@ -34,7 +34,8 @@ impl ContactPoint {
     }
 
     fn check(self, path: &str, region: Option<&str>, violations: &mut Violations) -> Option<Self> {
-        let value = Pii::new(self.value.expose().trim().to_owned());
+        // Limits look at what can be seen of it: nothing else is kept.
+        let value = Pii::new(normalize::typed(self.value.expose()));
         let normalized = match self.kind {
             ContactPointType::Email => normalize::email(value.expose()),
             ContactPointType::Phone => normalize::phone(value.expose(), region),
@@ -110,4 +111,31 @@ pub fn apply(points: Many<ContactPoint>, field: &mut Vec<ContactPoint>) {
             known.label = point.label;
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_sees_of_a_value_is_not_kept() {
+        for (kind, value) in [
+            (ContactPointType::Email, "A@b.cn"),
+            (ContactPointType::Phone, "+86 138 0000 0000"),
+        ] {
+            let padded = format!(" {value}{}", "\u{200b}".repeat(1_000_000));
+            let point = ContactPoint {
+                kind,
+                value: Pii::new(padded),
+                normalized: Pii::from(""),
+                label: String::new(),
+                primary: false,
+                verify_time: None,
+            };
+            let mut violations = Violations::default();
+            let checked = check(Many::Add(vec![point]), None, &mut violations);
+            assert!(violations.is_empty());
+            assert_eq!(checked.values()[0].value, Pii::from(value));
+        }
+    }
 }

@@ -40,6 +40,12 @@ pub fn code(text: &str) -> String {
     letters.nfkc().collect::<String>().to_ascii_uppercase()
 }
 
+/// What was typed, without white space around it and what nobody sees: as long as it looks.
+pub fn typed(text: &str) -> String {
+    let seen: String = visible(text).collect();
+    seen.trim().to_owned()
+}
+
 /// The characters that can be seen or hold others together. What word processors and address books
 /// leave behind (soft hyphens, zero width spaces, marks of direction) would make two of one name.
 fn visible(text: &str) -> impl Iterator<Item = char> {
