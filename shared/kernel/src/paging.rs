@@ -42,6 +42,13 @@ pub enum KeyValue {
     Uuid(uuid::Uuid),
 }
 
+impl KeyValue {
+    /// No row has a text with U+0000: PostgreSQL stores none, and fails where it is asked for one.
+    fn is_unheard_of(&self) -> bool {
+        matches!(self, Self::Text(text) if text.contains('\0'))
+    }
+}
+
 /// Where a page ended. Opaque to clients and bound to the query that made it: a token used with
 /// another filter or order is refused instead of giving a wrong page. Order keys are never personal
 /// values, so a token holds none.
@@ -82,6 +89,7 @@ impl PageToken {
             .decode(text)
             .ok()
             .and_then(|bytes| serde_json::from_slice::<Self>(&bytes).ok())
+            .filter(|token| !token.after.iter().any(KeyValue::is_unheard_of))
             .ok_or_else(|| {
                 refuse("is not a token of this service; pass next_page_token unchanged")
             })?;
@@ -108,6 +116,15 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_forged_text_with_a_null_is_no_token() {
+        let forged = |text: &str| PageToken::new(&["t"], vec![KeyValue::Text(text.to_owned())]);
+        assert!(PageToken::decode(&forged("ab").encode(), &["t"]).is_ok());
+        let refused = PageToken::decode(&forged("a\0b").encode(), &["t"]);
+        let refused = refused.expect_err("no row has it");
+        assert_eq!(refused.violations()[0].field, "page_token");
+    }
 
     proptest! {
         #[test]

@@ -11,7 +11,7 @@ use super::request;
 use super::value::encode_time;
 use crate::domain::{
     AttributeDefinition, AttributeEvolution, AttributeType, DataClass, NewAttributeDefinition,
-    Violations,
+    Violations, is_attribute_id,
 };
 
 pub fn encode(definition: AttributeDefinition) -> wire::AttributeDefinition {
@@ -157,8 +157,9 @@ pub fn name(name: &str) -> Result<String> {
 fn named(field: &str, name: &str) -> Result<String> {
     let id = name
         .strip_prefix("attributeDefinitions/")
-        .filter(|id| !id.is_empty());
-    let words = "must be attributeDefinitions/{attribute_definition}";
+        .filter(|id| is_attribute_id(id));
+    let words = "must be attributeDefinitions/{attribute_definition}, with an id of 1 to 63 characters \
+                 of a-z, 0-9 and '_', beginning with a letter";
     id.map(str::to_owned)
         .ok_or_else(|| request::invalid(field, words))
 }

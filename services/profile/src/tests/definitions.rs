@@ -324,3 +324,16 @@ async fn a_field_may_have_limits_of_its_own() {
         customers.create_customer(longer).await.expect("legal now");
     }
 }
+
+#[tokio::test]
+async fn a_name_that_is_none_is_refused_before_it_is_looked_for() {
+    for house in House::each().await {
+        let mut client = house.definitions();
+        let request = wire::GetAttributeDefinitionRequest {
+            name: "attributeDefinitions/a\0b".to_owned(),
+        };
+        let status = status_of(client.get_attribute_definition(request).await);
+        assert_eq!(status.code(), Code::InvalidArgument, "{:?}", house.db);
+        assert_eq!(refusal(&status).fields, ["name"]);
+    }
+}
