@@ -28,13 +28,16 @@ impl Profile {
         new: NewApiKey,
         once: Option<Once>,
     ) -> Result<Made> {
-        let now = self.0.clock.now();
-        let key = new.check(ctx, Uuid::now_v7(), now)?;
-        let secret = KeyText::generate(key.id)?;
-        let row = Model::of(&ctx.tenant, &key, secret.secret_hash());
-        let tenant = ctx.tenant.clone();
+        let id = Uuid::now_v7();
+        let secret = KeyText::generate(id)?;
+        let (inside, clock, hash) = (ctx.clone(), self.0.clock.clone(), secret.secret_hash());
         let work = self.0.db.write_once(ctx, once, move |tx| {
             Box::pin(async move {
+                // What is legal depends on the time: a repeat gets the first answer also later.
+                let now = clock.now();
+                let key = new.check(&inside, id, now)?;
+                let tenant = inside.tenant;
+                let row = Model::of(&tenant, &key, hash);
                 if store::count_valid(tx, &tenant, now).await? >= COUNT_MAX {
                     return Err(Error::TooManyApiKeys.into());
                 }
