@@ -5,10 +5,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use dossier_kernel::{AuditEvent, Result, TenantId, Timestamp};
 use futures::future::BoxFuture;
-use sea_orm::DatabaseTransaction;
+use sea_orm::{ConnectionTrait, DatabaseTransaction, Statement};
 use uuid::Uuid;
 
-use crate::Backend;
+use crate::{Backend, error};
 
 /// The open transaction. Work reads and writes through [`Tx::conn`] and awaits nothing else.
 pub struct Tx {
@@ -113,6 +113,24 @@ impl Tx {
 
     pub fn backend(&self) -> Backend {
         self.backend
+    }
+
+    /// Makes whoever else names `what` in the same database wait until this transaction ends: for
+    /// decisions about rows that are not there yet, which nothing else puts in an order.
+    pub async fn alone(&self, what: &str) -> Result<()> {
+        match self.backend {
+            // There is one writer.
+            Backend::Sqlite => Ok(()),
+            Backend::Postgres => {
+                let statement = Statement::from_sql_and_values(
+                    self.backend.into(),
+                    "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))",
+                    [what.into()],
+                );
+                self.conn.execute_raw(statement).await.map_err(error)?;
+                Ok(())
+            }
+        }
     }
 
     /// Hands a change to the feed. It is published if and only if this work commits.

@@ -153,8 +153,10 @@ pub async fn page<C: ConnectionTrait>(
     Ok((rows, next))
 }
 
-/// Keys that can still be used.
+/// Keys that can still be used; nobody makes others before this transaction ends.
 pub async fn count_valid(tx: &Tx, tenant: &TenantId, now: Timestamp) -> Result<u64> {
+    tx.alone(&format!("profile.api_key/{}", tenant.as_str()))
+        .await?;
     dossier_db::find::<Entity>(tenant)
         .filter(Column::RevokeTime.is_null())
         .filter(Column::ExpireTime.gt(now.micros()))

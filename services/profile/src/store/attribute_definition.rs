@@ -175,7 +175,10 @@ pub async fn page<C: ConnectionTrait>(
     query.read(conn, place, shown).await
 }
 
+/// How many there are; nobody makes others before this transaction ends.
 pub async fn count(tx: &Tx, tenant: &TenantId) -> Result<u64> {
+    tx.alone(&format!("profile.attribute_definition/{}", tenant.as_str()))
+        .await?;
     dossier_db::find::<Entity>(tenant)
         .count(tx.conn())
         .await

@@ -2,6 +2,7 @@
 
 use dossier_proto::common::v1::DataClass;
 use dossier_proto::profile::v1 as wire;
+use sea_orm::ConnectionTrait;
 use tonic::Code;
 use wire::attribute_value::Kind;
 
@@ -335,5 +336,41 @@ async fn a_name_that_is_none_is_refused_before_it_is_looked_for() {
         let status = status_of(client.get_attribute_definition(request).await);
         assert_eq!(status.code(), Code::InvalidArgument, "{:?}", house.db);
         assert_eq!(refusal(&status).fields, ["name"]);
+    }
+}
+
+#[tokio::test]
+async fn of_many_that_are_made_at_the_same_time_none_is_beyond_the_limit() {
+    for house in House::each().await {
+        let mut client = house.definitions();
+        let made = client.create_attribute_definition(points("points"));
+        made.await.expect("made");
+        let others = "tenant_id, uid, revision, create_time, update_time, kind, class, display_name, \
+                      description, choices, deprecated, length_max, count_max";
+        let copies = format!(
+            "INSERT INTO attribute_definition (id, {others}) WITH RECURSIVE n(i) AS \
+             (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 498) \
+             SELECT 'copy' || i, {others} FROM attribute_definition, n"
+        );
+        let ctx = Ctx::service("test", TenantId::embedded_default());
+        let work = house.db.db.write(&ctx, move |tx| {
+            Box::pin(async move {
+                tx.conn().execute_unprepared(&copies).await.expect("copied");
+                Ok(())
+            })
+        });
+        work.await.expect("written");
+        let create = |number: usize| {
+            let mut client = house.definitions();
+            let request = points(&format!("last{number}"));
+            tokio::spawn(async move { client.create_attribute_definition(request).await })
+        };
+        let created = futures::future::join_all((0..10).map(create)).await;
+        let created = created.into_iter().map(|made| made.expect("ran"));
+        let (made, refused): (Vec<_>, Vec<_>) = created.partition(Result::is_ok);
+        assert_eq!(made.len(), 1, "{:?}", house.db);
+        for status in refused.into_iter().filter_map(Result::err) {
+            assert_eq!(refusal(&status).reason, "LIMIT_EXCEEDED");
+        }
     }
 }
