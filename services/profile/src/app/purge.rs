@@ -1,9 +1,10 @@
 //! Deleted customers go for good when their retention ends.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use dossier_db::Change;
-use dossier_kernel::{Ctx, CustomerId, Result, TenantId};
+use dossier_kernel::{AuditLevel, Call, Ctx, CustomerId, Result, TenantId};
 
 use super::{Profile, cache_key};
 use crate::store::{self, ChangeBody, ChangeKind};
@@ -34,7 +35,13 @@ impl Profile {
     }
 
     async fn purge_of(&self, tenant: TenantId, ids: Vec<CustomerId>) -> Result<u64> {
-        let ctx = Ctx::service("profile", tenant.clone());
+        let mut ctx = Ctx::service("profile", tenant.clone());
+        // Nobody calls it, but like a call that changes something it leaves its event.
+        ctx.call = Some(Arc::new(Call {
+            method: "profile.purge".into(),
+            permission: "profile.customers.delete".into(),
+            audit: AuditLevel::Write,
+        }));
         let (profile, within) = (self.clone(), tenant.clone());
         let work = self.0.db.write(&ctx, move |tx| {
             Box::pin(async move {
@@ -57,6 +64,7 @@ impl Profile {
                         time: now,
                         body: body.to_bytes()?,
                     });
+                    tx.touch(id.to_name(), ["purge_time"]);
                     gone.push(id);
                 }
                 Ok(gone)

@@ -1,6 +1,12 @@
 //! Deleted customers go for good.
 
+use std::sync::Mutex;
+
+use dossier_db::{Backend, Position, Staged};
+use dossier_kernel::{AuditAction, AuditEvent};
 use dossier_proto::profile::v1 as wire;
+use futures::future::BoxFuture;
+use sea_orm::DatabaseTransaction;
 use tonic::Code;
 use wire::watch_customers_response::Item;
 
@@ -63,5 +69,52 @@ async fn retention_ends_and_everything_goes() {
             }
         };
         assert_eq!(told.customer.expect("a customer").name, gone.name);
+    }
+}
+
+/// Events of the transactions of this test.
+static TOLD: Mutex<Vec<AuditEvent>> = Mutex::new(Vec::new());
+
+fn telling<'a>(
+    txn: &'a DatabaseTransaction,
+    backend: Backend,
+    staged: &'a Staged,
+) -> BoxFuture<'a, dossier_kernel::Result<Vec<Position>>> {
+    let mut told = TOLD.lock().expect("no panic");
+    told.extend(staged.events.iter().cloned());
+    dossier_feed::append(txn, backend, staged)
+}
+
+#[tokio::test]
+async fn whom_a_purge_took_is_in_the_audit_log() {
+    for db in TestDb::each(migrations, telling).await {
+        let (clock, stop) = (Clock::manual(NOW), CancellationToken::new());
+        let profile = profile_on(&db, &clock, &stop).await;
+        let house = House {
+            db: Arc::new(db),
+            clock,
+            profile,
+            stop,
+        };
+        let mut client = house.customers();
+        let gone = create(&mut client, known("gone")).await.name;
+        create(&mut client, known("kept")).await;
+        let delete = wire::DeleteCustomerRequest {
+            name: gone.clone(),
+            ..Default::default()
+        };
+        client.delete_customer(delete).await.expect("deleted");
+        house.pass(Duration::from_secs(30 * 86_400));
+        TOLD.lock().expect("no panic").clear();
+        assert_eq!(house.profile.purge_customers().await.expect("sweeps"), 1);
+        let told = std::mem::take(&mut *TOLD.lock().expect("no panic"));
+        assert_eq!(told.len(), 1);
+        assert_eq!(
+            (&told[0].resources, told[0].resource_count),
+            (&vec![gone], 1)
+        );
+        assert_eq!(told[0].action, AuditAction::Write);
+        assert_eq!(&*told[0].call.method, "profile.purge");
+        assert_eq!(told[0].principal.to_string(), "service:profile");
     }
 }
