@@ -8,8 +8,8 @@ use super::enums::{decode_contact_point_type, decode_gender, decode_scheme, deco
 use super::mask::Mask;
 use super::value::{decode_attribute, decode_date, decode_time};
 use crate::domain::{
-    ADDRESSES_MAX, ATTRIBUTES_MAX, Address, CONTACT_POINTS_MAX, ContactPoint, ContactPointType, Draft,
-    EXTERNAL_IDS_MAX, ExternalId, Hidden, Industry, TAGS_MAX, Violations, attribute_path,
+    ADDRESSES_MAX, ATTRIBUTES_MAX, Address, CONTACT_POINTS_MAX, ContactPoint, ContactPointType,
+    Draft, EXTERNAL_IDS_MAX, ExternalId, Hidden, Industry, TAGS_MAX, Violations, attribute_path,
 };
 
 /// Reads the fields that count. What cannot be read is left out and named in the draft's problems;
