@@ -77,6 +77,7 @@ async fn notices(bug: &str) -> anyhow::Result<String> {
     let mut noticed: anyhow::Result<()> = Ok(());
     while noticed.is_ok() && book.acknowledged_count() < ENOUGH && begun.elapsed() < ENOUGH_TIMEOUT
     {
+        // Written in pieces, to look at the clock between them.
         let a_while = tokio::time::sleep(Duration::from_secs(1));
         noticed = book.write(&clients, a_while).await.map(drop);
     }

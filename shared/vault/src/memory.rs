@@ -156,6 +156,7 @@ mod tests {
         let [old, new] = [CustomerId::generate(), CustomerId::generate()];
         let key = |id| CustomerKey::new(&tenant, id, [(1, &[7; 32])]);
         memory.remember_customer(&tenant, old, &key(old));
+        // What is tested is what time does.
         std::thread::sleep(life * 2);
         assert!(memory.customers(&tenant, &[old]).0.is_empty());
         memory.remember_customer(&tenant, new, &key(new));
