@@ -169,7 +169,7 @@ impl Audit {
             own.deadline = ctx.deadline;
             let read = Reads::new(ctx, call, now, seen);
             let event = read.event(AuditAction::ReadSensitive);
-            return self.record(own, vec![event]).await;
+            return Box::pin(self.record(own, vec![event])).await;
         }
         if self.0.buffer.push(ctx, call, now, seen)? {
             self.0.full.notify_one();

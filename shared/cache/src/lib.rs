@@ -86,7 +86,9 @@ impl Cache {
                 Ok(value) => value.downcast().map_err(|_| Miss(Saw::Memory(u64::MAX))),
                 Err(lost) => Err(Miss(Saw::Memory(lost))),
             },
-            Backend::Redis(remote) => match remote.get(key).await {
+            // Boxed, as all that a hit in memory does without: the future of every call holds room for
+            // whatever it may wait for.
+            Backend::Redis(remote) => match Box::pin(remote.get(key)).await {
                 Ok(bytes) => match V::from_bytes(bytes) {
                     Ok(value) => Ok(Arc::new(value)),
                     Err(_) => Err(Miss(Saw::Redis(None))),
@@ -158,6 +160,21 @@ impl Cache {
             Ok(value) => return Ok(Some(value)),
             Err(miss) => miss,
         };
+        Box::pin(self.load_together(key, miss, ttl, load)).await
+    }
+
+    async fn load_together<V, F, L>(
+        &self,
+        key: &Key,
+        miss: Miss,
+        ttl: Duration,
+        load: F,
+    ) -> Result<Option<Arc<V>>>
+    where
+        V: Cached,
+        F: FnOnce() -> L,
+        L: Future<Output = Result<Option<Loaded<V>>>>,
+    {
         match self.0.flights.board(key) {
             Seat::Lead(lead) => {
                 let value = self.load(key, miss, ttl, load).await?;

@@ -88,7 +88,9 @@ impl Vault {
         ids: &[CustomerId],
     ) -> Result<HashMap<CustomerId, CustomerKey>> {
         let (mut found, missing) = self.0.memory.customers(tenant, ids);
-        self.load(source, tenant, missing, &mut found).await?;
+        if !missing.is_empty() {
+            Box::pin(self.load(source, tenant, missing, &mut found)).await?;
+        }
         Ok(found)
     }
 
@@ -110,7 +112,10 @@ impl Vault {
                 missing.push(id);
             }
         }
-        self.load(source, tenant, missing, &mut found).await?;
+        if !missing.is_empty() {
+            // Boxed: mostly all are known, and what reads them is large.
+            Box::pin(self.load(source, tenant, missing, &mut found)).await?;
+        }
         Ok(found)
     }
 
@@ -121,9 +126,6 @@ impl Vault {
         mut ids: Vec<CustomerId>,
         found: &mut HashMap<CustomerId, CustomerKey>,
     ) -> Result<()> {
-        if ids.is_empty() {
-            return Ok(());
-        }
         ids.sort_unstable();
         ids.dedup();
         let rows = table::customer_keys(source, tenant, &ids, None).await?;

@@ -68,7 +68,7 @@ impl Profile {
         let cached: Arc<SealedCustomer> = cached.ok_or(Error::NoCustomer(id))?;
         let seen = match self.show(ctx, SealedCustomer::clone(&cached)).await {
             Ok(seen) => seen,
-            Err(_) => self.reread(ctx, &key, id).await?,
+            Err(_) => Box::pin(self.reread(ctx, &key, id)).await?,
         };
         let seen = seen.ok_or(Error::NoCustomer(id))?;
         self.tell_audit(ctx, std::slice::from_ref(&seen)).await?;

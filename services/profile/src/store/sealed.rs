@@ -2,7 +2,7 @@
 //!
 //! All DIRECT values of a row are sealed together, and all SENSITIVE ones: a read opens at most
 //! two cells, and what is not opened stays closed. Inside is MessagePack of the versioned structs
-//! below, fields by name.
+//! below, fields by their place.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -22,29 +22,30 @@ use crate::domain::{
 };
 use crate::error::Error;
 
-/// The version that is written. Older ones stay readable for ever: 1 was JSON.
-const VERSION: u8 = 2;
+/// The version that is written. Older ones stay readable for ever: 1 was JSON, 2 had fields by name.
+const VERSION: u8 = 3;
 
-/// Class DIRECT. Fields may be added, with a default; none is ever renamed.
+/// Class DIRECT. Fields may be added behind the others, with a default; none is ever renamed, moved
+/// or removed.
 #[derive(Serialize, Deserialize)]
 struct Direct<'a> {
     v: u8,
     #[serde(borrow)]
     display_name: Cow<'a, str>,
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    #[serde(borrow, default)]
     given_name: Option<Cow<'a, str>>,
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    #[serde(borrow, default)]
     family_name: Option<Cow<'a, str>>,
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    #[serde(borrow, default)]
     legal_name: Option<Cow<'a, str>>,
-    #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(borrow, default)]
     contact_points: Vec<Contact<'a>>,
-    #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(borrow, default)]
     external_ids: Vec<External<'a>>,
     /// In the order of the clear column `addresses`.
-    #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(borrow, default)]
     addresses: Vec<AddressLines<'a>>,
-    #[serde(borrow, default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(borrow, default)]
     attributes: BTreeMap<Cow<'a, str>, Cow<'a, AttributeValue>>,
 }
 
@@ -61,13 +62,13 @@ struct Contact<'a> {
     #[serde(borrow)]
     value: Cow<'a, str>,
     /// Left out where it equals `value`.
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    #[serde(borrow, default)]
     normalized: Option<Cow<'a, str>>,
-    #[serde(borrow, default, skip_serializing_if = "str::is_empty")]
+    #[serde(borrow, default)]
     label: Cow<'a, str>,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default)]
     primary: bool,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     verify_time: Option<Timestamp>,
 }
 
@@ -81,9 +82,9 @@ struct External<'a> {
 
 #[derive(Serialize, Deserialize)]
 struct AddressLines<'a> {
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    #[serde(borrow, default)]
     postal_code: Option<Cow<'a, str>>,
-    #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(borrow, default)]
     lines: Vec<Cow<'a, str>>,
 }
 
@@ -407,7 +408,7 @@ fn close<T: Serialize>(
     row: Uuid,
     values: &T,
 ) -> Result<Vec<u8>> {
-    let plain = rmp_serde::to_vec_named(values).map_err(|e| Error::unreadable(column, e))?;
+    let plain = rmp_serde::to_vec(values).map_err(|e| Error::unreadable(column, e))?;
     key.seal(&place(column, row), &Zeroizing::new(plain))
 }
 
@@ -437,7 +438,7 @@ fn read<'a, T: Versioned + Deserialize<'a>>(plain: &'a [u8]) -> Result<T> {
     let values = values
         .ok_or_else(|| Error::unreadable("customer", "a sealed part that does not decode"))?;
     match values.version() {
-        1 | VERSION => Ok(values),
+        1..=VERSION => Ok(values),
         newer => {
             let words = format!("sealed part of version {newer}; this release reads {VERSION}");
             Err(Error::unreadable("customer", words).into())
@@ -450,7 +451,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_version_stays_readable_and_newer_ones_are_refused() {
+    fn older_versions_stay_readable_and_newer_ones_are_refused() {
         let first = br#"{"v":1,"display_name":"Wang","contact_points":[{"kind":"email","value":"w@example.com"}]}"#;
         let direct: Direct<'_> = read(first).expect("reads");
         assert_eq!(direct.display_name, "Wang");
@@ -458,13 +459,19 @@ mod tests {
 
         let mut now = Direct::nothing(1);
         now.display_name = Cow::Borrowed("王");
-        let plain = rmp_serde::to_vec_named(&now).expect("encodes");
+        let plain = rmp_serde::to_vec(&now).expect("encodes");
         let direct: Direct<'_> = read(&plain).expect("reads");
         assert_eq!((direct.v, &*direct.display_name), (VERSION, "王"));
         assert_eq!(direct.addresses.len(), 1);
 
+        // {"v": 2, "display_name": "Li", "external_ids": [{"namespace": "crm", "value": "7"}]}
+        let second = b"\x83\xa1v\x02\xacdisplay_name\xa2Li\xacexternal_ids\x91\x82\xa9namespace\xa3crm\xa5value\xa17";
+        let direct: Direct<'_> = read(second).expect("reads");
+        assert_eq!((direct.v, &*direct.display_name), (2, "Li"));
+        assert_eq!(&*direct.external_ids[0].value, "7");
+
         now.v = VERSION + 1;
-        let newer = rmp_serde::to_vec_named(&now).expect("encodes");
+        let newer = rmp_serde::to_vec(&now).expect("encodes");
         assert!(read::<Direct<'_>>(&newer).is_err());
     }
 }
