@@ -4,10 +4,10 @@ use dossier_kernel::id::{CaseId, ResponseId};
 use dossier_kernel::{Ctx, CustomerId, Result, TenantId};
 use dossier_proto::feedback::v1 as proto;
 use dossier_proto::feedback::v1::feedback_service_client::FeedbackServiceClient;
-use dossier_rpc::{Channel, error_from_status};
+use dossier_rpc::Channel;
 
 use super::Told;
-use super::follow::{Said, resume, spoiled, time, told};
+use super::follow::{Said, opened, resume, spoiled, time, told};
 use crate::domain::{News, What};
 
 /// The feedback service, as far as segmentation asks it.
@@ -25,11 +25,9 @@ impl Feedback {
             cursor: resume(cursor)?,
             include_snapshot: true,
         };
-        let stream = FeedbackServiceClient::new(self.0.with(ctx))
-            .watch_feedback(request)
-            .await
-            .map_err(error_from_status)?;
-        Ok(told(stream.into_inner(), read))
+        let mut peer = FeedbackServiceClient::new(self.0.with(ctx));
+        let messages = opened(peer.watch_feedback(request)).await?;
+        Ok(told(messages, read))
     }
 }
 

@@ -1,11 +1,13 @@
 //! What all three feeds have in common: cursors, snapshots, heartbeats, the end.
 
+use std::time::Duration;
+
 use dossier_feed::Delivery;
 use dossier_kernel::{Error, Reason, Result, Timestamp};
 use dossier_rpc::error_from_status;
 use futures::StreamExt;
 use futures::stream::{self, Stream};
-use tonic::Status;
+use tonic::{Response, Status};
 
 use super::Told;
 use crate::domain::News;
@@ -39,6 +41,18 @@ pub fn resume(stored: Option<String>) -> Result<String> {
         Some(cursor) => Ok(cursor),
         None => Ok(String::new()),
     }
+}
+
+/// How long a peer may take to open a watch stream: streams themselves have no deadline.
+const OPENING_MAX: Duration = Duration::from_secs(30);
+
+/// The stream that a call opens. A call whose connection breaks at the wrong moment may never be
+/// answered; who waits for it must not wait for ever.
+pub async fn opened<S>(call: impl Future<Output = Result<Response<S>, Status>>) -> Result<S> {
+    let answer = tokio::time::timeout(OPENING_MAX, call).await;
+    let answer = answer
+        .map_err(|_| Error::unavailable("A peer did not open its feed; it is asked again."))?;
+    answer.map(Response::into_inner).map_err(error_from_status)
 }
 
 /// Reads a watch stream until it ends. `read` gives each message's cursor and what it says.
@@ -95,6 +109,13 @@ pub fn time(at: Option<prost_types::Timestamp>, what: &str) -> Result<Timestamp>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_that_never_opens_is_given_up() {
+        let opened = opened::<()>(std::future::pending()).await;
+        let error = opened.expect_err("nobody answers");
+        assert_eq!(error.reason(), Reason::Unavailable);
+    }
 
     #[tokio::test]
     async fn rows_of_a_snapshot_get_cursors_that_nobody_resumes_from() {

@@ -4,10 +4,10 @@ use dossier_kernel::id::InteractionId;
 use dossier_kernel::{Ctx, CustomerId, Result, TenantId};
 use dossier_proto::interaction::v1 as proto;
 use dossier_proto::interaction::v1::interaction_service_client::InteractionServiceClient;
-use dossier_rpc::{Channel, error_from_status};
+use dossier_rpc::Channel;
 
 use super::Told;
-use super::follow::{Said, resume, spoiled, time, told};
+use super::follow::{Said, opened, resume, spoiled, time, told};
 use super::profile::money;
 use crate::domain::{News, Purchase, What};
 
@@ -26,11 +26,9 @@ impl Interaction {
             cursor: resume(cursor)?,
             include_snapshot: true,
         };
-        let stream = InteractionServiceClient::new(self.0.with(ctx))
-            .watch_interactions(request)
-            .await
-            .map_err(error_from_status)?;
-        Ok(told(stream.into_inner(), read))
+        let mut peer = InteractionServiceClient::new(self.0.with(ctx));
+        let messages = opened(peer.watch_interactions(request)).await?;
+        Ok(told(messages, read))
     }
 }
 

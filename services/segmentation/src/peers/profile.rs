@@ -8,10 +8,10 @@ use dossier_proto::common::v1::{self as common, DataClass};
 use dossier_proto::profile::v1 as proto;
 use dossier_proto::profile::v1::attribute_definition_service_client::AttributeDefinitionServiceClient;
 use dossier_proto::profile::v1::customer_service_client::CustomerServiceClient;
-use dossier_rpc::{Channel, error_from_status};
+use dossier_rpc::Channel;
 
 use super::Told;
-use super::follow::{self, Said, resume, spoiled, told};
+use super::follow::{self, Said, opened, resume, spoiled, told};
 use crate::domain::{
     AttributeType, AttributeValue, Attributes, CustomerType, Gender, News, Profile as File, What,
 };
@@ -33,11 +33,9 @@ impl Profile {
             cursor: resume(cursor)?,
             include_snapshot: true,
         };
-        let stream = CustomerServiceClient::new(self.0.with(ctx))
-            .watch_customers(request)
-            .await
-            .map_err(error_from_status)?;
-        Ok(told(stream.into_inner(), read))
+        let mut peer = CustomerServiceClient::new(self.0.with(ctx));
+        let messages = opened(peer.watch_customers(request)).await?;
+        Ok(told(messages, read))
     }
 
     /// The tenant's attributes that rules may use.
