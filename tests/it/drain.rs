@@ -154,10 +154,15 @@ async fn write(
                 count.send_modify(|count| *count += 1);
             }
             Err(status) => {
-                // CANCELLED is tonic's own word for a connection that closed before the request left:
-                // what waited in the client for its turn was never in flight.
-                let in_flight = began_before && status.code() != Code::Cancelled;
-                ensure!(!in_flight, "a call in flight was lost: {status}");
+                // CANCELLED with a cause is tonic's own word for a connection that closed before the
+                // request left: what waited in the client for its turn was never in flight. What a
+                // server says has no cause on this side.
+                let caused = std::error::Error::source(&status).is_some();
+                let unsent = status.code() == Code::Cancelled && caused;
+                ensure!(
+                    !began_before || unsent,
+                    "a call in flight was lost: {status}"
+                );
                 let gone = matches!(status.code(), Code::Unavailable | Code::Cancelled);
                 ensure!(gone, "a late call got {status}");
                 return Ok(acknowledged);

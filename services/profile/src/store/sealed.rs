@@ -61,7 +61,7 @@ struct Contact<'a> {
     kind: ContactKind,
     #[serde(borrow)]
     value: Cow<'a, str>,
-    /// Left out where it equals `value`.
+    /// `None` where it equals `value`.
     #[serde(borrow, default)]
     normalized: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
