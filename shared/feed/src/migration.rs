@@ -22,9 +22,9 @@ impl MigrationName for CreateFeed {
 #[async_trait::async_trait]
 impl MigrationTrait for CreateFeed {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let (backend, uuid, bytes, end) = match manager.get_database_backend() {
-            DbBackend::Sqlite => (Backend::Sqlite, "BLOB", "BLOB", " WITHOUT ROWID"),
-            _ => (Backend::Postgres, "uuid", "bytea", ""),
+        let (backend, uuid, end) = match manager.get_database_backend() {
+            DbBackend::Sqlite => (Backend::Sqlite, "BLOB", " WITHOUT ROWID"),
+            _ => (Backend::Postgres, "uuid", ""),
         };
         let conn = manager.get_connection();
         // Counters are rewritten all the time: room in the page keeps PostgreSQL's updates in place.
@@ -39,13 +39,7 @@ impl MigrationTrait for CreateFeed {
                 "CREATE TABLE feed_head (shard smallint NOT NULL PRIMARY KEY, \
                  epoch {uuid} NOT NULL, seq bigint NOT NULL, floor bigint NOT NULL){room}"
             ),
-            format!(
-                "CREATE TABLE feed_event (tenant_id text NOT NULL, shard smallint NOT NULL, \
-                 seq bigint NOT NULL, subject {uuid} NOT NULL, time bigint NOT NULL, \
-                 body {bytes} NOT NULL, PRIMARY KEY (tenant_id, shard, seq)){end}"
-            ),
-            // How services follow all tenants; also what holds numbers unique.
-            "CREATE UNIQUE INDEX feed_event_order ON feed_event (shard, seq)".to_owned(),
+            events(backend).to_owned(),
             format!(
                 "CREATE TABLE feed_cursor (tenant_id text NOT NULL, consumer text NOT NULL, \
                  cursor text NOT NULL, update_time bigint NOT NULL, \
@@ -64,5 +58,24 @@ impl MigrationTrait for CreateFeed {
             .await?;
         }
         Ok(())
+    }
+}
+
+fn events(backend: Backend) -> &'static str {
+    match backend {
+        // One counter numbers everything, and its number is where the row lies: events are appended
+        // to one tree. A tenant's are found by reading on from a number, past those of others.
+        Backend::Sqlite => {
+            "CREATE TABLE feed_event (seq integer NOT NULL PRIMARY KEY, \
+             shard smallint NOT NULL CHECK (shard = 0), tenant_id text NOT NULL, \
+             subject BLOB NOT NULL, time bigint NOT NULL, body BLOB NOT NULL)"
+        }
+        // The second is how services follow all tenants; also what holds numbers unique.
+        Backend::Postgres => {
+            "CREATE TABLE feed_event (tenant_id text NOT NULL, shard smallint NOT NULL, \
+             seq bigint NOT NULL, subject uuid NOT NULL, time bigint NOT NULL, body bytea NOT NULL, \
+             PRIMARY KEY (tenant_id, shard, seq)); \
+             CREATE UNIQUE INDEX feed_event_order ON feed_event (shard, seq)"
+        }
     }
 }
