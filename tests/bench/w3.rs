@@ -22,7 +22,7 @@ const TABLE: &str = "interaction";
 const RATIO_MIN: f64 = 0.35;
 /// Of the suite's writer.
 const CACHE_KIB: i32 = 8 << 10;
-const CHECKPOINT_PAGES: i32 = 4_000;
+const CHECKPOINT_PAGES: i32 = 16_000;
 /// Its place among the processes of a suite.
 const SEGMENTATION: usize = 2;
 

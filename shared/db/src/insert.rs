@@ -15,7 +15,7 @@ use crate::Backend;
 
 /// Rows of one statement at most: enough to make the round trip cheap, few enough to keep prepared
 /// statements small.
-const ROWS_MAX: usize = 128;
+const ROWS_MAX: usize = 512;
 
 /// `INSERT INTO table (columns)` of many rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +47,7 @@ impl<'a> Insert<'a> {
     }
 
     /// Inserts rows given value after value, row after row; returns how many were inserted.
-    pub async fn rows<C>(self, conn: &C, mut values: Vec<Value>) -> Result<u64, DbErr>
+    pub async fn rows<C>(self, conn: &C, values: Vec<Value>) -> Result<u64, DbErr>
     where
         C: ConnectionTrait,
     {
@@ -55,23 +55,49 @@ impl<'a> Insert<'a> {
         if width == 0 || !values.len().is_multiple_of(width) {
             return Err(DbErr::Custom("values do not fill whole rows".to_owned()));
         }
+        let count = self.rows_in(&values);
+        self.each(conn, count, values.into_iter()).await
+    }
+
+    /// Inserts `count` rows. While the database works on a statement, the next one is made ready: what
+    /// it takes to make the values does not come on top.
+    pub async fn each<C, V>(self, conn: &C, count: usize, mut values: V) -> Result<u64, DbErr>
+    where
+        C: ConnectionTrait,
+        V: Iterator<Item = Value> + Send,
+    {
         let backend = conn.get_database_backend();
-        let most = rows_per_statement(backend, width);
+        let mut left = count;
         let mut inserted = 0;
-        while !values.is_empty() {
-            let left = values.len() / width;
-            let rows = if left >= most {
-                most
-            } else {
-                previous_power_of_two(left)
-            };
-            let rest = values.split_off(rows * width);
-            let statement =
-                Statement::from_sql_and_values(backend, self.sql(backend, rows), values);
-            inserted += conn.execute_raw(statement).await?.rows_affected();
-            values = rest;
+        let mut next = self.statement(backend, &mut left, &mut values);
+        while let Some(statement) = next {
+            let ready = async { self.statement(backend, &mut left, &mut values) };
+            let (done, after) = futures::join!(conn.execute_raw(statement), ready);
+            inserted += done?.rows_affected();
+            next = after;
         }
         Ok(inserted)
+    }
+
+    /// One that inserts as many of the rows that are left as it can.
+    fn statement(
+        &self,
+        backend: DbBackend,
+        left: &mut usize,
+        values: &mut (impl Iterator<Item = Value> + Send),
+    ) -> Option<Statement> {
+        if *left == 0 {
+            return None;
+        }
+        let width = self.columns.len();
+        let rows = rows_per_statement(backend, width).min(previous_power_of_two(*left));
+        *left -= rows;
+        let values: Vec<Value> = values.take(rows * width).collect();
+        Some(Statement::from_sql_and_values(
+            backend,
+            self.sql(backend, rows),
+            values,
+        ))
     }
 
     fn sql(&self, backend: DbBackend, rows: usize) -> String {

@@ -3,7 +3,6 @@
 use sea_orm::{DbErr, Value};
 
 use crate::idempotency::{self, Kept};
-use crate::job::Job;
 use crate::{Change, Insert, Tx};
 
 /// Rows that a piece of work inserts and expects to be new, and what is told of them.
@@ -47,35 +46,20 @@ impl Expected {
     }
 }
 
-/// What several pieces of work expect, put together.
-pub(crate) struct Together {
-    insert: Insert<'static>,
-    values: Vec<Value>,
-    kept: Vec<Value>,
-}
-
-impl Together {
-    /// `None` where nobody expects anything.
-    pub fn of(jobs: &[Box<dyn Job>]) -> Option<Self> {
-        let mut expected = jobs.iter().filter_map(|job| job.expected());
-        let mut all = Self {
-            insert: expected.next()?.rows.insert.skip_conflicts(),
-            values: Vec::new(),
-            kept: Vec::new(),
-        };
-        for Expected { rows, kept } in jobs.iter().filter_map(|job| job.expected()) {
-            all.values.extend(rows.values.iter().cloned());
-            all.kept.extend(kept.iter().flat_map(Kept::values));
-        }
-        Some(all)
+/// Does what several like pieces of work expect. False where nobody expects anything or something
+/// stands against any of it; the caller then undoes the rest.
+pub(crate) async fn insert_together(expected: Vec<&Expected>, tx: &Tx) -> Result<bool, DbErr> {
+    let Some(first) = expected.first() else {
+        return Ok(false);
+    };
+    let kept = expected.iter().flat_map(|one| &one.kept);
+    let kept = kept.flat_map(Kept::values).collect();
+    if !idempotency::keep_all(tx, kept).await? {
+        return Ok(false);
     }
-
-    /// False where something stands against any of it; the caller then undoes the rest.
-    pub async fn insert(self, tx: &Tx) -> Result<bool, DbErr> {
-        if !idempotency::keep_all(tx, self.kept).await? {
-            return Ok(false);
-        }
-        let rows = self.insert.rows_in(&self.values) as u64;
-        Ok(self.insert.rows(tx.conn(), self.values).await? == rows)
-    }
+    let insert = first.rows.insert.skip_conflicts();
+    let count = expected.iter().map(|one| one.row_count()).sum();
+    let values = expected.iter().flat_map(|one| one.rows.values.iter());
+    let inserted = insert.each(tx.conn(), count, values.cloned()).await?;
+    Ok(usize::try_from(inserted) == Ok(count))
 }

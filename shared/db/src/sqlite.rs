@@ -18,7 +18,7 @@ use crate::{Options, error, failpoint};
 const VERSION_MIN: (u32, u32, u32) = (3, 51, 3);
 /// Pages are 4 KiB. The log is folded into the file when it holds this many: often enough to keep
 /// it small, seldom enough that bulk writes touch each index page once.
-const CHECKPOINT_PAGES: u32 = 4_000;
+const CHECKPOINT_PAGES: u32 = 16_000;
 /// What remains of the log file after a checkpoint.
 const WAL_BYTES_KEPT: u64 = 64 << 20;
 const WRITER_CACHE_KIB: u32 = 8 << 10;

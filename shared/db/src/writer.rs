@@ -25,14 +25,16 @@ use tokio::sync::{mpsc, watch};
 
 use crate::commit_by::CommitBy;
 use crate::job::{CommitFailure, Job, attempt, made_way, too_late};
-use crate::new_rows::{Expected, Together};
+use crate::new_rows::{Expected, insert_together};
 use crate::{Backend, BeforeCommit, Position, Tx, error, failpoint};
 use dossier_kernel::{Error, Result};
 
 /// Jobs of one transaction at most.
 const JOBS_MAX: usize = 200;
-/// Rows that are inserted together, beside those of the first job.
-const ROWS_TOGETHER_MAX: usize = 1_000;
+/// Rows that are inserted together, beside those of the first job; with as many waiting, nobody waits
+/// for more. Enough to be worth a sync of the disk, few enough that those who stream rows can make
+/// the next ones ready meanwhile.
+const ROWS_MAX: usize = 4_000;
 /// How long the first of a batch waits for the others: the slower the disk, the more it pays.
 const GATHER: Duration = Duration::from_millis(2);
 const GATHER_MAX: Duration = Duration::from_millis(10);
@@ -112,21 +114,21 @@ impl Writer {
     async fn gather(&mut self, first: Box<dyn Job>) -> VecDeque<Box<dyn Job>> {
         let patience = (self.commit / GATHER_PER_COMMIT).clamp(GATHER, GATHER_MAX);
         let until = tokio::time::Instant::now() + patience;
+        let mut rows = row_count(first.as_ref());
         let mut batch = VecDeque::from([first]);
-        loop {
-            while batch.len() < JOBS_MAX
-                && let Ok(job) = self.jobs.try_recv()
-            {
-                batch.push_back(job);
-            }
-            if batch.len() >= self.company.min(JOBS_MAX) {
-                return batch;
-            }
-            match tokio::time::timeout_at(until, self.jobs.recv()).await {
-                Ok(Some(job)) => batch.push_back(job),
-                Ok(None) | Err(_) => return batch,
-            }
+        while batch.len() < JOBS_MAX && rows < ROWS_MAX {
+            let job = match self.jobs.try_recv() {
+                Ok(job) => job,
+                Err(_) if batch.len() >= self.company => break,
+                Err(_) => match tokio::time::timeout_at(until, self.jobs.recv()).await {
+                    Ok(Some(job)) => job,
+                    Ok(None) | Err(_) => break,
+                },
+            };
+            rows += row_count(job.as_ref());
+            batch.push_back(job);
         }
+        batch
     }
 
     async fn settle(&mut self, mut waiting: VecDeque<Box<dyn Job>>) {
@@ -207,7 +209,8 @@ impl Writer {
             if group[0].expected().is_some() {
                 let deadlines = group.iter().filter_map(|job| job.deadline());
                 let bound = commit_by.bound(deadlines.min());
-                match insert(Together::of(&group), &tx, bound).await {
+                let expected = group.iter().filter_map(|job| job.expected()).collect();
+                match insert(expected, &tx, bound).await {
                     Ok(true) => {
                         savepoint.keep();
                         self.together_max = (group.len() * 2).clamp(self.together_max, JOBS_MAX);
@@ -303,13 +306,9 @@ impl Writer {
             && let Some(expected) = group[0].expected()
             && let Some(job) = self.next(waiting, done + group.len(), begun)
         {
-            rows += job.expected().map_or(0, Expected::row_count);
+            rows += row_count(job.as_ref());
             let is_like = job.expected().is_some_and(|other| expected.is_like(other));
-            if !is_like
-                || rows > ROWS_TOGETHER_MAX
-                || job.abandoned()
-                || !held.has_room(job.deadline())
-            {
+            if !is_like || rows > ROWS_MAX || job.abandoned() || !held.has_room(job.deadline()) {
                 waiting.push_front(job);
                 break;
             }
@@ -344,16 +343,14 @@ impl Writer {
     }
 }
 
+/// How many rows a job inserts, where it says so.
+fn row_count(job: &dyn Job) -> usize {
+    job.expected().map_or(0, Expected::row_count)
+}
+
 /// False where it was not done, or not in time.
-async fn insert(
-    together: Option<Together>,
-    tx: &Tx,
-    bound: Option<Instant>,
-) -> Result<bool, DbErr> {
-    let Some(together) = together else {
-        return Ok(false);
-    };
-    let inserted = together.insert(tx);
+async fn insert(expected: Vec<&Expected>, tx: &Tx, bound: Option<Instant>) -> Result<bool, DbErr> {
+    let inserted = insert_together(expected, tx);
     let Some(at) = bound else {
         return inserted.await;
     };

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use dossier_db::{Backend, Insert, Position, Staged, error, failpoint};
+use dossier_db::{Backend, Change, Insert, Position, Staged, error, failpoint};
 use dossier_kernel::{Error, Result};
 use futures::future::BoxFuture;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, QueryResult, Statement, Value};
@@ -44,24 +44,16 @@ pub fn append<'a>(
         failpoint::pass("feed::before_append");
         let mut heads = advance(txn, backend, &counts).await?;
         let mut positions = Vec::with_capacity(changes.len());
-        let mut values = Vec::with_capacity(changes.len() * COLUMNS.len());
         for change in changes {
             let head = heads
                 .get_mut(&shard_of(change.subject, backend))
                 .ok_or_else(|| Error::internal("the feed has no counter for a shard"))?;
             head.seq += 1;
             positions.push(*head);
-            values.extend([
-                Value::from(change.tenant.as_str()),
-                head.shard.into(),
-                head.seq.into(),
-                change.subject.into(),
-                change.time.micros().into(),
-                change.body.clone().into(),
-            ]);
         }
+        let values = changes.iter().zip(&positions).flat_map(values);
         Insert::into("feed_event", &COLUMNS)
-            .rows(txn, values)
+            .each(txn, changes.len(), values)
             .await
             .map_err(error)?;
         failpoint::pass("feed::after_append");
@@ -70,6 +62,17 @@ pub fn append<'a>(
 }
 
 const COLUMNS: [&str; 6] = ["tenant_id", "shard", "seq", "subject", "time", "body"];
+
+fn values((change, at): (&Change, &Position)) -> [Value; COLUMNS.len()] {
+    [
+        change.tenant.as_str().into(),
+        at.shard.into(),
+        at.seq.into(),
+        change.subject.into(),
+        change.time.micros().into(),
+        change.body.clone().into(),
+    ]
+}
 
 /// Moves the counters on; returns where each stood before.
 async fn advance(

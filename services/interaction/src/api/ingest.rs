@@ -25,7 +25,7 @@ const GATHER_MAX: usize = 500;
 const PREPARED_AT_ONCE: usize = 4;
 /// How many are on their way to the disk: those that one transaction holds, and those that wait for
 /// the next.
-const WRITTEN_AT_ONCE: usize = 8;
+const WRITTEN_AT_ONCE: usize = 16;
 
 type Item = Result<wire::IngestInteractionsRequest, Status>;
 type Acknowledged = Result<wire::IngestInteractionsResponse, Status>;
