@@ -59,6 +59,15 @@ impl CustomerKey {
         Ok(version.cipher.open(&version.bound(at), sealed)?)
     }
 
+    /// The cell for another place of the same customer, under the newest version. What does not open
+    /// where it lies stays as it is, and opens there neither.
+    pub fn moved(&self, from: &Place, to: &Place, sealed: &[u8]) -> Result<Vec<u8>> {
+        match self.open(from, sealed) {
+            Ok(plain) => self.seal(to, &plain),
+            Err(_) => Ok(sealed.to_vec()),
+        }
+    }
+
     /// The cell under the newest version; `None` where it is already.
     pub(crate) fn reseal(&self, at: &Place, sealed: &[u8]) -> Result<Option<Vec<u8>>> {
         if version_of(sealed) == self.newest() {
@@ -140,6 +149,28 @@ mod tests {
                 assert_eq!(key.open(place, cell).is_ok(), here == there);
             }
         }
+    }
+
+    #[test]
+    fn a_moved_cell_opens_where_it_lies_now_and_nowhere_else() {
+        let (tenant, id) = (TenantId::embedded_default(), CustomerId::generate());
+        let place = |table| Place {
+            table,
+            column: "direct",
+            row: Uuid::nil(),
+        };
+        let (here, there) = (place("customer"), place("customer_revision"));
+        let old = CustomerKey::new(&tenant, id, [(1, &[7; KEY_BYTES])]);
+        let key = CustomerKey::new(&tenant, id, [(1, &[7; KEY_BYTES]), (2, &[8; KEY_BYTES])]);
+        let cell = old.seal(&here, b"name").expect("seals");
+        let moved = key.moved(&here, &there, &cell).expect("opens and seals");
+        assert_eq!(**key.open(&there, &moved).expect("opens"), *b"name");
+        assert!(key.open(&here, &moved).is_err());
+        assert_eq!(version_of(&moved), Some(2));
+        // What never was a cell of this place does not become one.
+        let stray = key.moved(&there, &here, &cell).expect("stays");
+        assert_eq!(stray, cell);
+        assert!(key.moved(&here, &there, b"x").expect("stays") == b"x");
     }
 
     #[test]
