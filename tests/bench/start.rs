@@ -67,6 +67,7 @@ async fn first_answer(suite: &Suite, name: &str) -> anyhow::Result<()> {
         let mut clients = suite.clients()?;
         let request = GetCustomerRequest {
             name: name.to_owned(),
+            ..Default::default()
         };
         match clients.customers.get_customer(request).await {
             Ok(_) => return Ok(()),

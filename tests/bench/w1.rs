@@ -68,6 +68,7 @@ pub async fn ask(clients: &Clients, customers: &[String]) -> anyhow::Result<Load
 async fn get(clients: &Clients, name: &str) -> anyhow::Result<Customer> {
     let request = GetCustomerRequest {
         name: name.to_owned(),
+        ..Default::default()
     };
     Ok(clients
         .customers

@@ -91,6 +91,9 @@ async fn create(clients: &mut Clients, customer: wire::Customer) -> Result<wire:
 
 async fn get(clients: &mut Clients, name: &str) -> Result<wire::Customer, Status> {
     let name = name.to_owned();
-    let request = wire::GetCustomerRequest { name };
+    let request = wire::GetCustomerRequest {
+        name,
+        ..Default::default()
+    };
     Ok(clients.customers.get_customer(request).await?.into_inner())
 }

@@ -239,6 +239,7 @@ impl Caller {
     async fn compare(&mut self) -> anyhow::Result<()> {
         let request = profile::GetCustomerRequest {
             name: self.name.clone(),
+            ..Default::default()
         };
         let read = self.clients.customers.get_customer(request).await?;
         let (read, last) = (read.into_inner().display_name, self.changes);

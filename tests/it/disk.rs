@@ -129,6 +129,7 @@ async fn direct_reads_stop(suite: &Suite, customer: &str) -> anyhow::Result<()> 
     let get = async |clients: &Clients| {
         let request = profile::GetCustomerRequest {
             name: customer.to_owned(),
+            ..Default::default()
         };
         let got = clients.customers.clone().get_customer(request).await?;
         Ok::<_, Status>(got.into_inner().display_name)

@@ -5,6 +5,7 @@ use anyhow::{Context as _, ensure};
 use dossier_kernel::{Role, TenantId};
 use dossier_proto::feedback::v1 as feedback;
 use dossier_proto::interaction::v1 as interaction;
+use dossier_proto::profile::v1 as profile;
 use dossier_testkit::{Backend, Clients, Rpc, Scene, Suite, on_both_backends};
 use prost_reflect::DynamicMessage;
 use tonic::{Code, Status};
@@ -22,11 +23,11 @@ async fn moved_cells_do_not_open(suite: Suite) -> anyhow::Result<()> {
     let tenant = TenantId::parse(&format!("other-{}", Uuid::new_v4().simple()))?;
     let theirs = Scene::new(suite.caller_as(&[Role::Admin], &tenant)?, MARKER);
     let mut people = Vec::new();
-    for _ in 0..5 {
+    for _ in 0..6 {
         people.push(person(&ours).await?);
     }
-    let [whole, another, column, back, foreign] = people.as_slice() else {
-        anyhow::bail!("five people");
+    let [whole, another, column, back, foreign, renewed] = people.as_slice() else {
+        anyhow::bail!("six people");
     };
     let stranger = person(&theirs).await?;
     let moves: [(Cell<'_>, Cell<'_>); 4] = [
@@ -40,6 +41,15 @@ async fn moved_cells_do_not_open(suite: Suite) -> anyhow::Result<()> {
         change(&suite, "profile", "customer", "id", to, from)?;
     }
     let mut clients = suite.clients()?;
+    rename(&mut clients, renewed).await?;
+    let from = (
+        renewed.as_str(),
+        "customer_revision",
+        "direct",
+        "customer_id",
+    );
+    let to = (renewed.as_str(), "direct");
+    change(&suite, "profile", "customer", "id", to, from)?;
     let calls = [
         call(&mut clients, whole, 1).await?,
         call(&mut clients, whole, 2).await?,
@@ -76,6 +86,7 @@ async fn moved_cells_do_not_open(suite: Suite) -> anyhow::Result<()> {
         ("dossier.profile.v1.CustomerService/GetCustomer", column),
         ("dossier.profile.v1.CustomerService/GetCustomer", back),
         ("dossier.profile.v1.CustomerService/GetCustomer", foreign),
+        ("dossier.profile.v1.CustomerService/GetCustomer", renewed),
         (
             "dossier.interaction.v1.InteractionService/GetInteraction",
             &calls[0],
@@ -109,6 +120,20 @@ async fn person(scene: &Scene) -> anyhow::Result<String> {
     let made = scene.caller().call(&example).await?.first(&rpc)?;
     let name = made.get_field_by_name("name").context("a name")?;
     Ok(name.as_str().context("a text")?.to_owned())
+}
+
+async fn rename(clients: &mut Clients, name: &str) -> anyhow::Result<()> {
+    let customer = profile::Customer {
+        name: name.to_owned(),
+        display_name: MARKER.to_owned(),
+        ..Default::default()
+    };
+    let update = profile::UpdateCustomerRequest {
+        customer: Some(customer),
+        ..Default::default()
+    };
+    clients.customers.update_customer(update).await?;
+    Ok(())
 }
 
 async fn call(clients: &mut Clients, customer: &str, number: u32) -> anyhow::Result<String> {

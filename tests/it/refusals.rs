@@ -136,6 +136,7 @@ async fn another_tenants_customer_looks_like_none(suite: Suite) -> anyhow::Resul
 
     let get = |name: &str| profile::GetCustomerRequest {
         name: name.to_owned(),
+        ..Default::default()
     };
     let nobody = format!("customers/{}", uuid::Uuid::now_v7());
     let none = Refusal::from_answer(theirs.customers.get_customer(get(&nobody)).await)?;

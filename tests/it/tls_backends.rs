@@ -182,7 +182,10 @@ async fn work(clients: &Clients) -> anyhow::Result<()> {
     for _ in 0..2 {
         let name = customer.name.clone();
         let got = customers
-            .get_customer(profile::GetCustomerRequest { name })
+            .get_customer(profile::GetCustomerRequest {
+                name,
+                ..Default::default()
+            })
             .await?;
         ensure!(got.into_inner().display_name == customer.display_name);
     }

@@ -65,7 +65,7 @@ enum Command {
     Import(import::Import),
     /// Export customers to a CSV, NDJSON, XLSX or vCard file
     Export(export::Export),
-    /// Read customers
+    /// Read customers and their histories, and bring back what they were
     #[command(subcommand)]
     Customer(customer::Customer),
     /// Try rules and see who is in a segment

@@ -1,6 +1,6 @@
 //! What goes wrong here, in profile's words, and what each means to a client.
 
-use dossier_kernel::{self as kernel, CustomerId, Reason};
+use dossier_kernel::{self as kernel, CustomerId, Reason, Timestamp};
 use uuid::Uuid;
 
 use crate::domain::KeyKind;
@@ -9,6 +9,14 @@ use crate::domain::KeyKind;
 pub enum Error {
     #[error("{} does not exist in this tenant.", .0.to_name())]
     NoCustomer(CustomerId),
+    #[error("{} is not kept.", revision_name(*.0, *.1))]
+    NoRevision(CustomerId, i64),
+    /// Nobody kept what the file was before.
+    #[error(
+        "What {} was before {} was not kept; read it as of then or later.",
+        .0.to_name(), .1.to_rfc3339()
+    )]
+    BeforeHistory(CustomerId, Timestamp),
     #[error("{} may not become so by you: policies ask for another owner, team or tags.", .0.to_name())]
     NotYours(CustomerId),
     #[error("{} exists.", .0.to_name())]
@@ -69,7 +77,10 @@ impl Error {
 
     pub const fn reason(&self) -> Reason {
         match self {
-            Self::NoCustomer(_) | Self::NoDefinition(_) | Self::NoApiKey(_) => Reason::NotFound,
+            Self::NoCustomer(_)
+            | Self::NoRevision(..)
+            | Self::NoDefinition(_)
+            | Self::NoApiKey(_) => Reason::NotFound,
             Self::NotYoursToGive => Reason::PermissionDenied,
             Self::NotYours(_) => Reason::PermissionDenied,
             Self::CustomerExists(_) | Self::IdentifierTaken { .. } | Self::DefinitionExists(_) => {
@@ -77,9 +88,10 @@ impl Error {
             }
             Self::IdentityConflict(_) => Reason::IdentityConflict,
             Self::EtagMismatch { .. } => Reason::EtagMismatch,
-            Self::Deleted(_) | Self::NotDeleted(_) | Self::IdentifierOfDeleted { .. } => {
-                Reason::FailedPrecondition
-            }
+            Self::Deleted(_)
+            | Self::NotDeleted(_)
+            | Self::IdentifierOfDeleted { .. }
+            | Self::BeforeHistory(..) => Reason::FailedPrecondition,
             Self::TooManyDefinitions | Self::TooManyApiKeys => Reason::LimitExceeded,
             Self::Unreadable { .. } => Reason::Internal,
         }
@@ -102,7 +114,11 @@ impl From<Error> for kernel::Error {
                 holder: id,
             }
             | Error::Deleted(id)
+            | Error::BeforeHistory(id, _)
             | Error::NotDeleted(id) => plain().with("resource", id.to_name()),
+            Error::NoRevision(id, revision) => {
+                plain().with("resource", revision_name(*id, *revision))
+            }
             Error::IdentityConflict(ids) => {
                 let names: Vec<String> = ids.iter().map(|id| id.to_name()).collect();
                 plain().with("customers", names.join(","))
@@ -120,6 +136,10 @@ impl From<Error> for kernel::Error {
             Error::Unreadable { .. } => Self::internal(error),
         }
     }
+}
+
+fn revision_name(customer: CustomerId, revision: i64) -> String {
+    format!("{}/revisions/{revision}", customer.to_name())
 }
 
 /// The first names, which are no personal data.

@@ -20,6 +20,7 @@ pub fn recipe() -> Recipe {
         name: "profile",
         grpc_services: &[
             "dossier.profile.v1.CustomerService",
+            "dossier.profile.v1.RevisionService",
             "dossier.profile.v1.AttributeDefinitionService",
             "dossier.access.v1.ApiKeyService",
         ],

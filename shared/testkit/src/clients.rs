@@ -8,6 +8,7 @@ use dossier_proto::feedback::v1::survey_service_client::SurveyServiceClient;
 use dossier_proto::interaction::v1::interaction_service_client::InteractionServiceClient;
 use dossier_proto::profile::v1::attribute_definition_service_client::AttributeDefinitionServiceClient;
 use dossier_proto::profile::v1::customer_service_client::CustomerServiceClient;
+use dossier_proto::profile::v1::revision_service_client::RevisionServiceClient;
 use dossier_proto::segmentation::v1::AwaitProgressRequest;
 use dossier_proto::segmentation::v1::progress_service_client::ProgressServiceClient;
 use dossier_proto::segmentation::v1::segment_service_client::SegmentServiceClient;
@@ -53,6 +54,7 @@ impl Interceptor for Bearer {
 pub struct Clients {
     pub customers: CustomerServiceClient<Wire>,
     pub attributes: AttributeDefinitionServiceClient<Wire>,
+    pub revisions: RevisionServiceClient<Wire>,
     pub interactions: InteractionServiceClient<Wire>,
     pub segments: SegmentServiceClient<Wire>,
     pub values: ValueClassServiceClient<Wire>,
@@ -76,7 +78,8 @@ impl Clients {
         let feedback = wire(feedback)?;
         Ok(Self {
             customers: CustomerServiceClient::new(profile.clone()),
-            attributes: AttributeDefinitionServiceClient::new(profile),
+            attributes: AttributeDefinitionServiceClient::new(profile.clone()),
+            revisions: RevisionServiceClient::new(profile),
             interactions: InteractionServiceClient::new(wire(interaction)?),
             segments: SegmentServiceClient::new(segmentation.clone()),
             values: ValueClassServiceClient::new(segmentation.clone()),

@@ -259,7 +259,10 @@ impl Thing {
         let name = self.name.clone();
         let state = match self.kind {
             Kind::Customer => {
-                let request = profile::GetCustomerRequest { name };
+                let request = profile::GetCustomerRequest {
+                    name,
+                    ..Default::default()
+                };
                 there(clients.customers.get_customer(request).await)?
                     .map(|found| self.state_of(&found.display_name))
             }

@@ -1,4 +1,4 @@
-//! Customers whose every value is known outside the suite.
+//! Customers whose every value is known outside the suite, and what one of them was before.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -80,7 +80,7 @@ impl People {
 /// Without request ids: what is remembered of those would keep old keys for days.
 fn customer(word: &str) -> profile::CreateCustomerRequest {
     let customer = profile::Customer {
-        given_name: format!("given {word}"),
+        given_name: format!("early {word}"),
         contact_points: vec![build::email(&format!("{word}@example.com"))],
         ..build::person(word, word)
     };
@@ -95,6 +95,16 @@ async fn make(clients: &Clients) -> Result<Person, Status> {
     let mut clients = clients.clone();
     let made = clients.customers.create_customer(customer(&word)).await?;
     let name = made.into_inner().name;
+    let change = profile::Customer {
+        name: name.clone(),
+        given_name: format!("given {word}"),
+        ..Default::default()
+    };
+    let update = profile::UpdateCustomerRequest {
+        customer: Some(change),
+        ..Default::default()
+    };
+    clients.customers.update_customer(update).await?;
     let call = interaction::Call {
         notes: format!("notes of {word}"),
         ..Default::default()
@@ -150,12 +160,26 @@ async fn look(clients: &Clients, person: &Person) -> anyhow::Result<()> {
     } = person;
     let mut clients = clients.clone();
     let name = customer.clone();
-    let request = profile::GetCustomerRequest { name };
+    let request = profile::GetCustomerRequest {
+        name,
+        ..Default::default()
+    };
     let got = clients.customers.get_customer(request).await?.into_inner();
     ensure!(got.display_name == *word, "another name");
     ensure!(
         got.given_name == format!("given {word}"),
         "another given name"
+    );
+    let request = profile::ListRevisionsRequest {
+        parent: customer.clone(),
+        ..Default::default()
+    };
+    let history = clients.revisions.list_revisions(request).await?;
+    let history = history.into_inner().revisions;
+    let was = history.first().and_then(|last| last.before.as_ref());
+    ensure!(
+        was.context("no history")?.given_name == format!("early {word}"),
+        "another history"
     );
     let mail = customer_key::Key::Email(format!("{word}@example.com"));
     let mail = CustomerKey {

@@ -1,7 +1,7 @@
 //! `dossier customer`.
 
 use clap::{Args, Subcommand};
-use dossier_kernel::CustomerId;
+use dossier_kernel::{CustomerId, Timestamp};
 use dossier_proto::common::v1::customer_key::Key;
 use dossier_proto::common::v1::{CustomerKey, ExternalId};
 use dossier_proto::interaction::v1::interaction_service_client::InteractionServiceClient;
@@ -12,6 +12,7 @@ use dossier_proto::profile::v1::{
 };
 use serde_json::json;
 
+use super::history::{History, Provenance, Rollback};
 use crate::connect::{Connect, Wire};
 use crate::failure::{Failure, Result};
 use crate::format::Sheet;
@@ -27,6 +28,12 @@ pub(crate) enum Customer {
     Get(Get),
     /// List customers
     List(List),
+    /// Show who changed a customer's file, when and what
+    History(History),
+    /// Show where every value of a customer's file comes from
+    Provenance(Provenance),
+    /// Bring back what a customer's file was
+    Rollback(Rollback),
 }
 
 impl Customer {
@@ -34,6 +41,9 @@ impl Customer {
         match self {
             Self::Get(get) => get.run(output).await,
             Self::List(list) => list.run(output).await,
+            Self::History(history) => history.run(output).await,
+            Self::Provenance(provenance) => provenance.run(output).await,
+            Self::Rollback(rollback) => rollback.run(output).await,
         }
     }
 }
@@ -42,10 +52,15 @@ impl Customer {
 #[command(after_help = "Examples:\n  \
     dossier customer get customers/0199a3c2-7f10-7000-8000-00000000002a\n  \
     dossier customer get --external-id crm:4711 --timeline 10\n  \
-    dossier customer get --email someone@example.com --json")]
+    dossier customer get --email someone@example.com --json\n  \
+    dossier customer get --external-id crm:4711 --at 2026-01-31")]
 pub(crate) struct Get {
     #[command(flatten)]
     who: Who,
+
+    /// As the file was then: a date (midnight UTC) or an instant such as 2026-01-31T10:00:00Z
+    #[arg(long, value_name = "TIME", conflicts_with = "timeline")]
+    at: Option<String>,
 
     /// Show so many of the latest interactions too
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
@@ -57,7 +72,7 @@ pub(crate) struct Get {
 
 #[derive(Args)]
 #[group(required = true, multiple = false)]
-struct Who {
+pub(super) struct Who {
     /// `customers/{customer}` or the UUID alone
     name: Option<String>,
 
@@ -76,10 +91,14 @@ struct Who {
 
 impl Get {
     async fn run(self, output: &Output) -> Result<()> {
+        let read_time = self.at.as_deref().map(instant).transpose()?;
         let wire = self.connect.wire().await?;
         let name = self.who.resolve(&wire).await?;
         let customer = CustomerServiceClient::new(wire.clone())
-            .get_customer(GetCustomerRequest { name: name.clone() })
+            .get_customer(GetCustomerRequest {
+                name: name.clone(),
+                read_time,
+            })
             .await?
             .into_inner();
         let mut document = json::of("dossier.profile.v1.Customer", &customer);
@@ -118,8 +137,15 @@ async fn timeline(wire: Wire, customer: String, limit: i32) -> Result<Vec<Intera
     }
 }
 
+fn instant(text: &str) -> Result<prost_types::Timestamp> {
+    let (seconds, nanos) = Timestamp::parse(text)
+        .ok_or_else(|| Failure::usage("--at is a date or an instant, such as 2026-01-31."))?
+        .to_secs_nanos();
+    Ok(prost_types::Timestamp { seconds, nanos })
+}
+
 impl Who {
-    async fn resolve(self, wire: &Wire) -> Result<String> {
+    pub async fn resolve(self, wire: &Wire) -> Result<String> {
         let key = match self {
             Self {
                 name: Some(name), ..

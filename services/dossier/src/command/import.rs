@@ -201,6 +201,7 @@ impl Import {
             unchanged_count,
             error_count,
             cursor,
+            import_id,
         } = summary;
         let document = json!({
             "dry_run": self.dry_run,
@@ -211,6 +212,7 @@ impl Import {
             "error_count": error_count,
             "errors_file": (*error_count > 0).then(|| refused.path.display().to_string()),
             "cursor": cursor,
+            "import_id": import_id,
             "rows_per_second": rate(*row_count, begun),
         });
         output.answer(&document, || {

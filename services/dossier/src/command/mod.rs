@@ -6,6 +6,7 @@ pub(crate) mod audit;
 pub(crate) mod customer;
 pub(crate) mod export;
 pub(crate) mod health;
+mod history;
 pub(crate) mod import;
 pub(crate) mod keys;
 pub(crate) mod migrate;

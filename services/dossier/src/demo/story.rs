@@ -184,7 +184,10 @@ impl Portrait {
             let message = format!("The customer cdnow:{PORTRAIT} was imported and is not found.");
             return Err(Failure::Refused(Error::new(Reason::NotFound, message)));
         }
-        let request = GetCustomerRequest { name: name.clone() };
+        let request = GetCustomerRequest {
+            name: name.clone(),
+            ..Default::default()
+        };
         let customer = profile.get_customer(request).await?.into_inner();
         let request = GetCustomerClassesRequest {
             customer: name.clone(),

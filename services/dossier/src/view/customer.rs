@@ -1,29 +1,17 @@
 //! A customer's file and timeline.
 
+use dossier_proto::common::v1::Date;
 use dossier_proto::interaction::v1::interaction::Details;
 use dossier_proto::interaction::v1::{Interaction, InteractionKind};
 use dossier_proto::profile::v1::attribute_value::Kind;
-use dossier_proto::profile::v1::{AttributeValue, Customer, CustomerType, Gender};
+use dossier_proto::profile::v1::{Address, AttributeValue, Customer, CustomerType, Gender};
 
 use crate::format::{Sheet, money, time};
 
 /// The file, one field a line; fields without a value are left out.
 pub(crate) fn customer(file: &Customer) -> String {
-    let kind = match file.r#type() {
-        CustomerType::Unspecified => "–",
-        CustomerType::Person => "person",
-        CustomerType::Organization => "organisation",
-    };
-    let gender = match file.gender() {
-        Gender::Unspecified => "",
-        Gender::Female => "female",
-        Gender::Male => "male",
-        Gender::Other => "other",
-    };
-    let birth_date = file.birth_date.as_ref();
-    let birth_date =
-        birth_date.map(|date| format!("{:04}-{:02}-{:02}", date.year, date.month, date.day));
-    let mut text = format!("{}  ({kind}, {})\n", file.display_name, file.name);
+    let birth_date = file.birth_date.as_ref().map(day);
+    let mut text = format!("{}  ({}, {})\n", file.display_name, kind(file), file.name);
     let mut line = |label: &str, value: &str| {
         if !value.is_empty() {
             text.push_str(&format!("  {label:<14}{value}\n"));
@@ -32,7 +20,7 @@ pub(crate) fn customer(file: &Customer) -> String {
     line("given name", &file.given_name);
     line("family name", &file.family_name);
     line("legal name", &file.legal_name);
-    line("gender", gender);
+    line("gender", gender(file));
     line("birth date", &birth_date.unwrap_or_default());
     line("region", &file.region_code);
     line("language", &file.language_code);
@@ -55,17 +43,8 @@ pub(crate) fn customer(file: &Customer) -> String {
     for id in &file.external_ids {
         line("known as", &format!("{}:{}", id.namespace, id.value));
     }
-    for address in &file.addresses {
-        let parts = [
-            address.address_lines.join(", "),
-            address.sublocality.clone(),
-            address.locality.clone(),
-            address.administrative_area.clone(),
-            address.postal_code.clone(),
-            address.region_code.clone(),
-        ];
-        let parts: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
-        line("address", &parts.join(", "));
+    for one in &file.addresses {
+        line("address", &address(one));
     }
     line("tags", &file.tags.join(" "));
     for (id, value) in &file.attributes {
@@ -82,15 +61,49 @@ pub(crate) fn customer(file: &Customer) -> String {
     text
 }
 
-fn attribute(value: &AttributeValue) -> String {
+pub(super) fn kind(file: &Customer) -> &'static str {
+    match file.r#type() {
+        CustomerType::Unspecified => "–",
+        CustomerType::Person => "person",
+        CustomerType::Organization => "organisation",
+    }
+}
+
+/// Empty where it is not stated.
+pub(super) fn gender(file: &Customer) -> &'static str {
+    match file.gender() {
+        Gender::Unspecified => "",
+        Gender::Female => "female",
+        Gender::Male => "male",
+        Gender::Other => "other",
+    }
+}
+
+pub(super) fn day(date: &Date) -> String {
+    format!("{:04}-{:02}-{:02}", date.year, date.month, date.day)
+}
+
+/// In one line.
+pub(super) fn address(address: &Address) -> String {
+    let parts = [
+        address.address_lines.join(", "),
+        address.sublocality.clone(),
+        address.locality.clone(),
+        address.administrative_area.clone(),
+        address.postal_code.clone(),
+        address.region_code.clone(),
+    ];
+    let parts: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    parts.join(", ")
+}
+
+pub(super) fn attribute(value: &AttributeValue) -> String {
     match &value.kind {
         None => String::new(),
         Some(Kind::StringValue(text) | Kind::DecimalValue(text)) => text.clone(),
         Some(Kind::IntValue(number)) => number.to_string(),
         Some(Kind::BoolValue(truth)) => truth.to_string(),
-        Some(Kind::DateValue(date)) => {
-            format!("{:04}-{:02}-{:02}", date.year, date.month, date.day)
-        }
+        Some(Kind::DateValue(date)) => day(date),
         Some(Kind::TimeValue(at)) => time(Some(at)),
         Some(Kind::MoneyValue(amount)) => money(Some(amount)),
         Some(Kind::ListValue(list)) => list.values.join(", "),

@@ -32,9 +32,12 @@ impl CustomerService for Api {
 
     async fn get_customer(&self, call: Request<GetCustomerRequest>) -> Answer<Customer> {
         let ctx = ctx(&call)?;
-        let id = request::customer_name("name", &call.get_ref().name).map_err(status)?;
-        let found = self.profile.get_customer(&ctx, id).await.map_err(status)?;
-        Ok(Response::new(customer::encode(found)))
+        let (id, read_time) = request::get(call.into_inner()).map_err(status)?;
+        let found = match read_time {
+            None => self.profile.get_customer(&ctx, id).await,
+            Some(time) => self.profile.get_customer_at(&ctx, id, time).await,
+        };
+        Ok(Response::new(customer::encode(found.map_err(status)?)))
     }
 
     async fn batch_get_customers(

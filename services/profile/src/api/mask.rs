@@ -1,6 +1,6 @@
 //! Which fields of a message count.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use dossier_kernel::Patch;
 use prost_types::FieldMask;
@@ -117,6 +117,14 @@ impl Mask {
         Some(Self::Named(named))
     }
 
+    /// The fields that count, where not all do.
+    pub fn into_fields(self) -> Option<BTreeSet<String>> {
+        match self {
+            Self::Set | Self::Added => None,
+            Self::Named(fields) => Some(fields),
+        }
+    }
+
     pub fn one<T>(&self, field: &str, value: Option<T>) -> Patch<T> {
         match self {
             Self::Set | Self::Added => value.map_or(Patch::Absent, Patch::Set),
@@ -142,10 +150,7 @@ impl Mask {
     {
         let values = values.into_iter();
         match self {
-            Self::Set | Self::Added => match values.collect() {
-                values if std::collections::BTreeMap::is_empty(&values) => AttributePatch::Absent,
-                values => AttributePatch::Change(values),
-            },
+            Self::Set | Self::Added => AttributePatch::change(values),
             Self::Named(named) if named.contains("attributes") => {
                 let there = values.filter_map(|(id, value)| Some((id, value?)));
                 AttributePatch::Replace(there.collect())
@@ -154,17 +159,8 @@ impl Mask {
                 let ids = named
                     .iter()
                     .filter_map(|path| path.strip_prefix("attributes."));
-                let mut changes: std::collections::BTreeMap<_, _> =
-                    ids.map(|id| (id.to_owned(), None)).collect();
-                for (id, value) in values {
-                    if let Some(change) = changes.get_mut(&id) {
-                        *change = value;
-                    }
-                }
-                match changes.is_empty() {
-                    true => AttributePatch::Absent,
-                    false => AttributePatch::Change(changes),
-                }
+                let mut values: BTreeMap<_, _> = values.collect();
+                AttributePatch::change(ids.map(|id| (id.to_owned(), values.remove(id).flatten())))
             }
         }
     }

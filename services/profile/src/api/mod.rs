@@ -2,10 +2,10 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `customer_service`, `attribute_definition_service`, `api_key_service` | the handlers; each reads as a table of contents |
+//! | `customer_service`, `revision_service`, `attribute_definition_service`, `api_key_service` | the handlers; each reads as a table of contents |
 //! | `request` | requests to commands |
 //! | `draft`, `mask` | what a message and its mask say about a customer |
-//! | `customer`, `value`, `enums`, `attribute_definition`, `api_key` | the domain's values to messages and back |
+//! | `customer`, `revision`, `value`, `enums`, `attribute_definition`, `api_key` | the domain's values to messages and back |
 //! | `watch` | changes to messages |
 //! | `entry`, `attribute_text` | what files say of customers, to drafts and from messages |
 //! | `export`, `protobuf_json` | customers to files |
@@ -26,12 +26,15 @@ mod import;
 mod mask;
 mod protobuf_json;
 mod request;
+mod revision;
+mod revision_service;
 mod value;
 mod watch;
 
 use dossier_proto::access::v1::api_key_service_server::ApiKeyServiceServer;
 use dossier_proto::profile::v1::attribute_definition_service_server::AttributeDefinitionServiceServer;
 use dossier_proto::profile::v1::customer_service_server::CustomerServiceServer;
+use dossier_proto::profile::v1::revision_service_server::RevisionServiceServer;
 use dossier_rpc::configured;
 use tonic::service::Routes;
 
@@ -46,6 +49,7 @@ struct Api {
 pub fn routes(profile: Profile) -> Routes {
     let api = Api { profile };
     Routes::new(configured!(CustomerServiceServer::new(api.clone())))
+        .add_service(configured!(RevisionServiceServer::new(api.clone())))
         .add_service(configured!(AttributeDefinitionServiceServer::new(
             api.clone()
         )))

@@ -1,7 +1,7 @@
 //! Requests to commands.
 
 use dossier_db::Once;
-use dossier_kernel::{CustomerId, Error, PageSize, Reason, Result, Violation};
+use dossier_kernel::{CustomerId, Error, PageSize, Reason, Result, Timestamp, Violation};
 use dossier_proto::common::v1::CustomerKey;
 use dossier_proto::common::v1::customer_key::Key as WireKey;
 use dossier_proto::profile::v1 as wire;
@@ -10,10 +10,11 @@ use uuid::Uuid;
 
 use super::draft::{self, external_id};
 use super::mask::Mask;
+use super::value::decode_time;
 use crate::app::{BATCH_MAX, List, Mutation, Question, Update, Upsert};
 use crate::domain::{Draft, Key, Many, TAGS_MAX, Violations};
 
-const NAME_WORDS: &str = "must be customers/{customer} with a UUID";
+pub const NAME_WORDS: &str = "must be customers/{customer} with a UUID";
 
 pub fn create(
     request: wire::CreateCustomerRequest,
@@ -48,6 +49,23 @@ pub fn create(
             validate_only,
         },
     ))
+}
+
+/// The instant of which the file is read, where that is not now.
+pub fn get(request: wire::GetCustomerRequest) -> Result<(CustomerId, Option<Timestamp>)> {
+    let wire::GetCustomerRequest { name, read_time } = request;
+    let mut problems = Violations::default();
+    let read_time = read_time.and_then(|time| {
+        decode_time(time)
+            .map_err(|words| problems.add_to_request("read_time", words))
+            .ok()
+    });
+    let id = customer_name("name", &name);
+    if id.is_err() {
+        problems.add_to_request("name", NAME_WORDS);
+    }
+    problems.into_result()?;
+    Ok((id?, read_time))
 }
 
 pub fn update(request: wire::UpdateCustomerRequest) -> Result<(Update, Mutation)> {

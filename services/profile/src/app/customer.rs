@@ -131,46 +131,17 @@ impl Profile {
         self.mutate(ctx, mutation, move |unit| {
             Box::pin(async move {
                 let sets_sensitive = draft.sets(Protection::Sensitive, &definitions);
-                let Some(Locked { row, before, sight }) =
-                    unit.lock(&[id], sets_sensitive).await?.pop()
-                else {
+                let Some(locked) = unit.lock(&[id], sets_sensitive).await?.pop() else {
                     let draft = missing.ok_or(Error::NoCustomer(id))?;
                     let customer = draft.make(&unit, id, &definitions)?;
                     return unit.create_one(customer).await;
                 };
-                if before.delete_time.is_some() {
-                    return Err(Error::Deleted(id).into());
-                }
                 let mut violations = Violations::default();
-                let region = before.region_code.as_deref();
-                let draft = draft.unseeing(hidden(sight));
+                let region = locked.before.region_code.as_deref();
+                let draft = draft.unseeing(hidden(locked.sight));
                 let draft = draft.check(region, unit.now, &mut violations);
-                let mut after = before.clone();
-                let changed = after.apply(draft, &definitions, unit.now, &mut violations);
-                match etag {
-                    Some(etag) if etag != before.etag() => {
-                        let fields = changed.unwrap_or_default();
-                        return Err(Error::EtagMismatch {
-                            current: before.etag(),
-                            fields,
-                        }
-                        .into());
-                    }
-                    Some(_) | None => violations.under("customer").into_result()?,
-                }
-                match changed.unwrap_or_default() {
-                    changed if changed.is_empty() => Ok(Saved::unchanged(row, before)),
-                    changed => {
-                        let kind = ChangeKind::Updated;
-                        unit.replace_one(Edit {
-                            before,
-                            after,
-                            kind,
-                            changed,
-                        })
-                        .await
-                    }
-                }
+                unit.revise(locked, draft, etag, &definitions, violations)
+                    .await
             })
         })
         .await
@@ -201,6 +172,7 @@ impl Profile {
                 }
                 let (kind, changed) = (ChangeKind::Deleted, Vec::new());
                 unit.replace_one(Edit {
+                    row,
                     before,
                     after,
                     kind,
@@ -221,13 +193,14 @@ impl Profile {
     ) -> Result<Done> {
         self.mutate(ctx, mutation, move |unit| {
             Box::pin(async move {
-                let Locked { before, .. } = known(&unit, id).await?;
+                let Locked { row, before, .. } = known(&unit, id).await?;
                 let mut after = before.clone();
                 if !after.undelete(unit.now) {
                     return Err(Error::NotDeleted(id).into());
                 }
                 let (kind, changed) = (ChangeKind::Undeleted, Vec::new());
                 unit.replace_one(Edit {
+                    row,
                     before,
                     after,
                     kind,
@@ -240,11 +213,59 @@ impl Profile {
     }
 }
 
-async fn known(unit: &Unit<'_>, id: CustomerId) -> Result<Locked> {
+pub(super) async fn known(unit: &Unit<'_>, id: CustomerId) -> Result<Locked> {
     unit.lock(&[id], false)
         .await?
         .pop()
         .ok_or_else(|| Error::NoCustomer(id).into())
+}
+
+impl Unit<'_> {
+    /// Applies a draft to a customer, and saves what changed. `violations` are those of the draft
+    /// so far.
+    pub async fn revise(
+        &self,
+        locked: Locked,
+        draft: Checked,
+        etag: Option<String>,
+        definitions: &Definitions,
+        mut violations: Violations,
+    ) -> Result<Saved> {
+        let Locked {
+            row,
+            before,
+            sight: _,
+        } = locked;
+        if before.delete_time.is_some() {
+            return Err(Error::Deleted(before.id).into());
+        }
+        let mut after = before.clone();
+        let changed = after.apply(draft, definitions, self.now, &mut violations);
+        match etag {
+            Some(etag) if etag != before.etag() => {
+                let fields = changed.unwrap_or_default();
+                return Err(Error::EtagMismatch {
+                    current: before.etag(),
+                    fields,
+                }
+                .into());
+            }
+            Some(_) | None => violations.under("customer").into_result()?,
+        }
+        let changed = changed.unwrap_or_default();
+        if changed.is_empty() {
+            return Ok(Saved::unchanged(row, before));
+        }
+        let kind = ChangeKind::Updated;
+        self.replace_one(Edit {
+            row,
+            before,
+            after,
+            kind,
+            changed,
+        })
+        .await
+    }
 }
 
 /// A draft of a new customer, looked at before the transaction: what is wrong is told together with

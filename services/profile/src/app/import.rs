@@ -7,10 +7,10 @@ use dossier_kernel::{Ctx, CustomerId, Error as Failure, Reason, Result};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::Profile;
 use super::unit::{Effect, Unit};
 use super::upsert::{Candidate, Decisive, Problem, Settlement, is_race};
-use super::{Mutation, Profile};
-use crate::domain::{Checked, CustomerType, Definitions, Draft, Violations};
+use crate::domain::{Checked, CustomerType, Definitions, Draft, Source, Violations};
 
 /// The most rows of one transaction.
 const BATCH_ROWS_MAX: usize = 500;
@@ -72,6 +72,15 @@ struct CheckedRow {
     number: u64,
     draft: Checked,
     kind_default: Option<CustomerType>,
+}
+
+/// What batches belong to.
+#[derive(Clone, Copy, Debug)]
+pub struct Import {
+    /// By which revisions name it.
+    pub id: Uuid,
+    /// Everything as ever, and nothing kept.
+    pub dry_run: bool,
 }
 
 /// What became of a batch.
@@ -145,7 +154,7 @@ impl Profile {
         &self,
         ctx: &Ctx,
         batch: Batch,
-        dry_run: bool,
+        import: Import,
     ) -> Result<BatchReport> {
         let needed = batch.rows.iter().any(|row| row.draft.has_attributes());
         let definitions = self.definitions(&ctx.tenant, needed).await?;
@@ -155,13 +164,9 @@ impl Profile {
             count,
             once,
         } = batch;
-        let mutation = Mutation {
-            once,
-            validate_only: dry_run,
-        };
         let mut pause = PAUSE;
         for _ in 1..ATTEMPTS {
-            let attempt = self.write_rows(ctx, &rows, definitions.clone(), mutation.clone());
+            let attempt = self.write_rows(ctx, &rows, definitions.clone(), import, once.clone());
             match attempt.await {
                 // Another writer was in the way: nothing was kept, and the next look sees it.
                 Err(error) if is_race(&error) || error.reason() == Reason::Unavailable => {
@@ -171,7 +176,9 @@ impl Profile {
                 written => return Ok(report(written?, errors, count)),
             }
         }
-        let written = self.write_rows(ctx, &rows, definitions, mutation).await?;
+        let written = self
+            .write_rows(ctx, &rows, definitions, import, once)
+            .await?;
         Ok(report(written, errors, count))
     }
 
@@ -181,14 +188,12 @@ impl Profile {
         ctx: &Ctx,
         rows: &[CheckedRow],
         definitions: Definitions,
-        mutation: Mutation,
+        import: Import,
+        once: Option<Once>,
     ) -> Result<Written> {
         // Index keys may have been rotated since an earlier attempt.
         let rows = self.candidates(ctx, rows).await?;
-        let Mutation {
-            once,
-            validate_only: dry_run,
-        } = mutation;
+        let Import { id, dry_run } = import;
         let (sender, mut receiver) = tokio::sync::oneshot::channel();
         let (profile, tenant, inside) = (self.clone(), ctx.tenant.clone(), ctx.clone());
         let done = self
@@ -203,6 +208,7 @@ impl Profile {
                         ctx: inside,
                         tenant,
                         now,
+                        source: Source::Import(id),
                     };
                     let written = write(&unit, rows, &definitions).await?;
                     if dry_run {

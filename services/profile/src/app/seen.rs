@@ -34,9 +34,20 @@ impl Profile {
     /// Tells the audit log what an answer shows; without its consent there is no answer. A mutation
     /// that is kept says itself what it did.
     pub(super) async fn tell_audit(&self, ctx: &Ctx, seen: &[Seen]) -> Result<()> {
+        let customers = seen.iter().map(|seen| &seen.customer);
+        self.tell_audit_of(ctx, customers.collect()).await
+    }
+
+    /// The same of customers that were seen in part, or as they were: one that comes several times in
+    /// a row is one.
+    pub(super) async fn tell_audit_of(&self, ctx: &Ctx, customers: Vec<&Customer>) -> Result<()> {
         let mut shown = dossier_audit::Seen::of(CustomerId::COLLECTION);
-        for Seen { customer, .. } in seen {
-            add_shown(customer, &mut shown);
+        let mut last = None;
+        for customer in customers {
+            if add_shown(customer, &mut shown) && last != Some(customer.id) {
+                shown.resource(customer.id.uuid());
+                last = Some(customer.id);
+            }
         }
         self.0.audit.saw(ctx, shown).await
     }
@@ -138,8 +149,8 @@ pub(super) fn facts<'c>(tenant: &'c TenantId, customer: &'c Customer) -> Facts<'
     }
 }
 
-/// What of a customer is shown in the clear.
-fn add_shown(customer: &Customer, shown: &mut dossier_audit::Seen) {
+/// What of a customer is shown in the clear; says whether anything is.
+fn add_shown(customer: &Customer, shown: &mut dossier_audit::Seen) -> bool {
     let reaches = |one: &Address| one.postal_code.is_some() || !one.lines.is_empty();
     let direct = [
         ("display_name", !customer.display_name.expose().is_empty()),
@@ -163,7 +174,5 @@ fn add_shown(customer: &Customer, shown: &mut dossier_audit::Seen) {
         }
         any = true;
     }
-    if any {
-        shown.resource(customer.id.uuid());
-    }
+    any
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::seen::facts;
 use super::{Mutation, Profile, Seen, keyless};
-use crate::domain::{Customer, Key, Outline, Protection};
+use crate::domain::{Customer, FIRST, Key, Origin, Outline, Protection, Source};
 use crate::error::Error;
 use crate::store::customer_key::BlindKey;
 use crate::store::save::{Creation, Difference, Replacement};
@@ -50,6 +50,8 @@ pub(super) struct Saved {
 
 /// A customer before and after, and what the feed says about it.
 pub(super) struct Edit {
+    /// The row that is replaced.
+    pub row: SealedCustomer,
     pub before: Customer,
     pub after: Customer,
     pub kind: ChangeKind,
@@ -96,6 +98,8 @@ pub(super) struct Unit<'t> {
     pub ctx: Ctx,
     pub tenant: TenantId,
     pub now: Timestamp,
+    /// What the revisions say that are made here.
+    pub source: Source,
 }
 
 impl Profile {
@@ -127,6 +131,7 @@ impl Profile {
                         ctx: inside,
                         tenant,
                         now,
+                        source: Source::Api,
                     })
                     .await?;
                     let effect = receipt.effect;
@@ -246,9 +251,11 @@ impl Unit<'_> {
         let keys = vault.keys_or_create(self.tx, &self.tenant, &ids).await?;
         let mut rows = Vec::with_capacity(customers.len());
         let mut creations = Vec::with_capacity(customers.len());
+        // Everything is new: what followers are told names no fields.
+        let origin = store::write_origin(&self.origin(FIRST, Vec::new()))?;
         for customer in customers {
             let key = keys.get(&customer.id).ok_or_else(|| keyless(customer.id))?;
-            let row = store::seal(&self.tenant, customer, key)?;
+            let row = store::seal(&self.tenant, customer, key, origin.clone())?;
             rows.push(row.clone());
             let keys = self.profile.blind(&self.tenant, &customer.keys()).await?;
             creations.push(Creation { row, keys });
@@ -264,18 +271,20 @@ impl Unit<'_> {
 
     /// Saves customers that changed; their rows come back in the same order.
     pub async fn replace(&self, edits: &[Edit]) -> Result<Vec<SealedCustomer>> {
-        let ids: Vec<CustomerId> = edits.iter().map(|edit| edit.after.id).collect();
-        let keys = self
-            .profile
-            .0
-            .vault
-            .keys(self.tx.conn(), &self.tenant, &ids)
+        // What is replaced moves, so that all of it is opened; nobody is shown it.
+        let cells = edits.iter().flat_map(|edit| edit.row.cells(Sight::ALL));
+        let vault = &self.profile.0.vault;
+        let keys = vault
+            .keys_to_open(self.tx.conn(), &self.tenant, cells)
             .await?;
         let mut rows = Vec::with_capacity(edits.len());
         let mut replacements = Vec::with_capacity(edits.len());
-        for Edit { before, after, .. } in edits {
+        for edit in edits {
+            let Edit { before, after, .. } = edit;
             let key = keys.get(&after.id).ok_or_else(|| keyless(after.id))?;
-            let row = store::seal(&self.tenant, after, key)?;
+            let origin = store::write_origin(&self.origin(after.revision, edit.told()))?;
+            let row = store::seal(&self.tenant, after, key, origin)?;
+            let was = store::revision::Model::of(edit.row.clone(), key)?;
             rows.push(row.clone());
             let differ = Difference::between(&before.keys(), &after.keys());
             let keys = Difference {
@@ -283,11 +292,17 @@ impl Unit<'_> {
                 removed: self.profile.blind(&self.tenant, &differ.removed).await?,
             };
             let tags = Difference::between(&before.tags, &after.tags);
-            replacements.push(Replacement { row, keys, tags });
+            replacements.push(Replacement {
+                row,
+                was,
+                keys,
+                tags,
+            });
         }
         store::save::replace(self.tx, &self.tenant, replacements).await?;
         for edit in edits {
             let Edit {
+                row: _,
                 before: _,
                 after,
                 kind,
@@ -316,6 +331,20 @@ impl Unit<'_> {
         self.permit(&edit.after)?;
         let rows = self.replace(std::slice::from_ref(&edit)).await?;
         Saved::only(rows, edit.after, Effect::Updated)
+    }
+
+    /// Where a revision comes from that is made here.
+    fn origin(&self, revision: i64, changed: Vec<String>) -> Origin {
+        let ctx = &self.ctx;
+        Origin {
+            revision,
+            source: self.source,
+            actor: ctx.principal.to_string(),
+            on_behalf_of: ctx.on_behalf_of.as_ref().map(ToString::to_string),
+            purpose: ctx.purpose.clone(),
+            request_id: ctx.request_id.to_string(),
+            changed,
+        }
     }
 
     fn publish(&self, customer: &Customer, kind: ChangeKind, changed: Vec<String>) -> Result<()> {

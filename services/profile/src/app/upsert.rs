@@ -9,7 +9,8 @@ use super::seen::hidden;
 use super::unit::{Done, Edit, Effect, Locked, Saved, Unit};
 use super::{Mutation, Profile};
 use crate::domain::{
-    Checked, Customer, CustomerType, Definitions, Draft, Key, KeyKind, Protection, Violations,
+    Checked, Customer, CustomerType, Definitions, Draft, FIRST, Key, KeyKind, Protection,
+    Violations,
 };
 use crate::error::Error;
 use crate::store::customer_key::{self, BlindKey};
@@ -363,10 +364,11 @@ impl Settlement {
             };
             match &entry.before {
                 None => made.push(Customer {
-                    revision: 1,
+                    revision: FIRST,
                     ..entry.after.clone()
                 }),
-                Some((_, before, _)) => edits.push(Edit {
+                Some((row, before, _)) => edits.push(Edit {
+                    row: row.clone(),
                     before: before.clone(),
                     after: Customer {
                         revision: before.revision + 1,

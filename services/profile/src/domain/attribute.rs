@@ -130,6 +130,15 @@ pub enum AttributePatch {
 }
 
 impl AttributePatch {
+    /// Of nothing where nothing changes.
+    pub fn change(changes: impl IntoIterator<Item = (String, Option<AttributeValue>)>) -> Self {
+        let changes: BTreeMap<_, _> = changes.into_iter().collect();
+        match changes.is_empty() {
+            true => Self::Absent,
+            false => Self::Change(changes),
+        }
+    }
+
     pub fn is_absent(&self) -> bool {
         matches!(self, Self::Absent)
     }

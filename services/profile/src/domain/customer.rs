@@ -7,7 +7,7 @@ use dossier_kernel::{CustomerId, Patch, Pii, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Address, Attribute, Checked, ContactPoint, Date, Definitions, Draft, ExternalId, Hidden,
+    Address, Attribute, Checked, ContactPoint, Date, Definitions, Draft, ExternalId, FIRST, Hidden,
     Industry, Key, Violations, address, contact_point, external_id, tag,
 };
 
@@ -211,7 +211,7 @@ impl Customer {
     fn blank(id: CustomerId, kind: CustomerType, now: Timestamp) -> Self {
         Self {
             id,
-            revision: 1,
+            revision: FIRST,
             create_time: now,
             update_time: now,
             delete_time: None,
@@ -379,7 +379,11 @@ fn is_cjk(name: &str) -> bool {
 
 /// What differs or is set unseen, in the contract's names and always in one order; attributes one by
 /// one.
-fn changed_fields(before: &Customer, after: &Customer, unseen: &BTreeSet<String>) -> Vec<String> {
+pub(super) fn changed_fields(
+    before: &Customer,
+    after: &Customer,
+    unseen: &BTreeSet<String>,
+) -> Vec<String> {
     let Customer {
         id: _,
         revision: _,

@@ -1,11 +1,13 @@
 //! What a caller says about a customer, field by field.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use dossier_kernel::{Patch, Pii, Timestamp};
 
 use super::{
-    Address, AttributePatch, ContactPoint, CustomerType, Date, Definitions, ExternalId, Gender,
-    Hidden, Industry, Key, Many, Protection, Violations, address, contact_point, external_id,
-    normalize, tag,
+    Address, AttributePatch, ContactPoint, Customer, CustomerType, Date, Definitions, ExternalId,
+    Gender, Hidden, Industry, Key, Many, Protection, Violations, address, contact_point,
+    external_id, normalize, tag,
 };
 
 const OWNER_LENGTH_MAX: usize = 256;
@@ -180,6 +182,75 @@ impl Draft {
 }
 
 impl Checked {
+    /// What gives a file the values of `past`, one of its own revisions; of those in `fields` (the
+    /// contract's names) where there are any. What is hidden stays as it is.
+    ///
+    /// Every value was checked when it was given, and is what it was then: a phone number in national
+    /// form does not become another's because the region has changed.
+    pub fn restoring(past: Customer, fields: Option<&BTreeSet<String>>, hidden: Hidden) -> Self {
+        let Customer {
+            id: _,
+            revision: _,
+            create_time: _,
+            update_time: _,
+            delete_time: _,
+            purge_time: _,
+            kind: _,
+            display_name,
+            given_name,
+            family_name,
+            legal_name,
+            gender,
+            birth_date,
+            region_code,
+            language_code,
+            time_zone,
+            contact_points,
+            external_ids,
+            addresses,
+            tags,
+            attributes,
+            owner,
+            team,
+            industry,
+            closed: _,
+        } = past;
+        let wanted = |field: &str| fields.is_none_or(|fields| fields.contains(field));
+        let direct = |field: &str| !hidden.direct && wanted(field);
+        let values = attributes.into_iter().map(|(id, one)| (id, one.value));
+        let attributes = match wanted("attributes") {
+            true => AttributePatch::Replace(values.collect()),
+            false => {
+                let fields = fields.into_iter().flatten();
+                let ids = fields.filter_map(|one| one.strip_prefix("attributes."));
+                let mut values: BTreeMap<_, _> = values.collect();
+                AttributePatch::change(ids.map(|id| (id.to_owned(), values.remove(id))))
+            }
+        };
+        Self(Draft {
+            kind: Patch::Absent,
+            display_name: one(direct("display_name"), Some(display_name)),
+            given_name: one(direct("given_name"), given_name),
+            family_name: one(direct("family_name"), family_name),
+            legal_name: one(direct("legal_name"), legal_name),
+            gender: one(wanted("gender"), gender),
+            birth_date: one(wanted("birth_date"), birth_date),
+            region_code: one(wanted("region_code"), region_code),
+            language_code: one(wanted("language_code"), language_code),
+            time_zone: one(wanted("time_zone"), time_zone),
+            contact_points: many(direct("contact_points"), contact_points),
+            external_ids: many(direct("external_ids"), external_ids),
+            addresses: many(direct("addresses"), addresses),
+            tags: many(wanted("tags"), tags),
+            attributes,
+            owner: one(wanted("owner"), owner),
+            team: one(wanted("team"), team),
+            industry: one(wanted("industry"), industry),
+            unseen: hidden,
+            problems: Violations::default(),
+        })
+    }
+
     /// The identifiers the draft names: external ids first.
     pub fn keys(&self) -> Vec<Key> {
         let ids = self.0.external_ids.values().iter().map(Key::from);
@@ -214,6 +285,20 @@ impl Checked {
     #[cfg(test)]
     pub fn into_draft(self) -> Draft {
         self.0
+    }
+}
+
+fn one<T>(wanted: bool, value: Option<T>) -> Patch<T> {
+    match wanted {
+        true => value.map_or(Patch::Clear, Patch::Set),
+        false => Patch::Absent,
+    }
+}
+
+fn many<T>(wanted: bool, values: Vec<T>) -> Many<T> {
+    match wanted {
+        true => Many::Replace(values),
+        false => Many::Absent,
     }
 }
 

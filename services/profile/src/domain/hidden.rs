@@ -39,6 +39,27 @@ impl Hidden {
         fields
     }
 
+    /// Of what followers were told that changed, the fields that are taken out. `is_clear` says of an
+    /// attribute whether it is one of those that are never hidden.
+    pub fn of_told(self, told: &[String], is_clear: impl Fn(&str) -> bool) -> Vec<&'static str> {
+        let changed = |field: &&str| {
+            let whole = field.split('.').next();
+            told.iter().any(|told| Some(told.as_str()) == whole)
+        };
+        let mut fields: Vec<&str> = match self.direct {
+            true => DIRECT_FIELDS.iter().copied().filter(changed).collect(),
+            false => Vec::new(),
+        };
+        let hidden = |told: &String| match told.strip_prefix("attributes.") {
+            Some(id) => self.direct && !is_clear(id),
+            None => self.sensitive && told == "attributes",
+        };
+        if told.iter().any(hidden) {
+            fields.push("attributes");
+        }
+        fields
+    }
+
     pub const fn hides(self, protection: Protection) -> bool {
         match protection {
             Protection::Clear => false,

@@ -9,6 +9,7 @@
 //! | what a caller may not see, and so not erase | [`Hidden`] |
 //! | the part that may leave without a key | [`Outline`] |
 //! | identifiers by which a customer is found | [`Key`] |
+//! | who made a revision of a file, what it changed, and which gave each value | [`Origin`], [`Difference`], [`Tracer`] |
 //! | a tenant's own fields | [`AttributeDefinition`], [`AttributeEvolution`], [`AttributeValue`] |
 //! | a secret of a program, and who may make one | [`ApiKey`] |
 //! | one spelling of the same thing | [`normalize`] |
@@ -32,9 +33,12 @@ pub mod industry;
 mod key;
 mod many;
 pub mod normalize;
+mod origin;
 mod outline;
 mod postal_code;
+mod provenance;
 mod resident_id;
+mod revision;
 mod tag;
 mod violations;
 
@@ -55,6 +59,9 @@ pub use hidden::Hidden;
 pub use industry::{Industry, IndustryScheme};
 pub use key::{Key, KeyKind};
 pub use many::Many;
+pub use origin::{Origin, Source};
 pub use outline::{AddressOutline, Outline};
+pub use provenance::{Found, Tracer};
+pub use revision::{Difference, FIRST};
 pub use tag::COUNT_MAX as TAGS_MAX;
 pub use violations::Violations;

@@ -64,6 +64,10 @@ pub struct Model {
     pub industry_scheme: Option<String>,
     #[serde(default)]
     pub industry_code: Option<String>,
+    /// Where this revision comes from, as [`super::write_origin`] writes it. `None` in rows that are
+    /// older than the keeping of origins.
+    #[serde(default)]
+    pub origin: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -177,6 +181,7 @@ impl Cached for Model {
         size_of::<Self>()
             + self.direct.len()
             + sensitive
+            + self.origin.as_ref().map_or(0, String::len)
             + tags.sum::<usize>()
             + addresses
             + attributes.sum::<usize>()

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | to read customers | [`customer`] |
 //! | rows that can be opened with a key | [`SealedCustomer`], [`seal`], [`open`] |
+//! | what customers were, and who changed them | [`revision`], [`Version`], [`write_origin`] |
 //! | to write customers with their identifiers and tags | [`save`] |
 //! | who has an identifier | [`customer_key`] |
 //! | a page of a list | [`list`] |
@@ -24,6 +25,7 @@ pub mod list;
 mod migration;
 pub mod purge;
 mod registry;
+pub mod revision;
 pub mod save;
 mod sealed;
 pub mod snapshot;
@@ -36,4 +38,5 @@ pub use change::{ChangeBody, ChangeKind};
 pub use customer::Model as SealedCustomer;
 pub use migration::migrations;
 pub use registry::REGISTRY;
+pub use revision::{Version, write_origin};
 pub use sealed::{open, seal};

@@ -1,4 +1,4 @@
-//! Writes customers with everything that hangs on them: row, identifiers, tags.
+//! Writes customers with everything that hangs on them: row, identifiers, tags, what they were.
 
 use dossier_db::{Insert, Tx};
 use dossier_kernel::{CustomerId, Result, TenantId};
@@ -7,7 +7,7 @@ use sea_orm::{ActiveValue, IntoActiveModel, Iterable, Value};
 
 use super::customer::{self, Model as SealedCustomer};
 use super::customer_key::{self, BlindKey, Holder};
-use super::customer_tag;
+use super::{customer_tag, revision};
 use crate::domain::KeyKind;
 use crate::error::Error;
 
@@ -17,9 +17,11 @@ pub struct Creation {
     pub keys: Vec<BlindKey>,
 }
 
-/// A customer that changed: the new row and what is different about its identifiers and tags.
+/// A customer that changed: the new row, what it was, and what is different about its identifiers
+/// and tags.
 pub struct Replacement {
     pub row: SealedCustomer,
+    pub was: revision::Model,
     pub keys: Difference<BlindKey>,
     pub tags: Difference<String>,
 }
@@ -79,13 +81,16 @@ pub async fn create(tx: &Tx, tenant: &TenantId, creations: Vec<Creation>) -> Res
 pub async fn replace(tx: &Tx, tenant: &TenantId, replacements: Vec<Replacement>) -> Result<()> {
     let mut claims = Vec::new();
     let mut tags = Vec::new();
+    let mut revisions = Vec::with_capacity(replacements.len());
     for Replacement {
         row,
+        was,
         keys,
         tags: tags_differ,
     } in replacements
     {
         let id = CustomerId(row.id);
+        revisions.push(was);
         update(tx, tenant, row).await?;
         customer_key::release(tx, tenant, id, &keys.removed).await?;
         claims.extend(keys.added.into_iter().map(|key| (key, id)));
@@ -99,6 +104,7 @@ pub async fn replace(tx: &Tx, tenant: &TenantId, replacements: Vec<Replacement>)
                 .map_err(dossier_db::error)?;
         }
     }
+    revision::insert(tx, revisions).await?;
     claim(tx, tenant, claims).await?;
     add_tags(tx, tenant, tags).await
 }

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use dossier_access::Sight;
-use dossier_kernel::{CustomerId, Pii, Result, TenantId, Timestamp};
+use dossier_kernel::{Pii, Result, TenantId, Timestamp};
 use dossier_vault::{CustomerKey, Place};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -24,6 +24,9 @@ use crate::error::Error;
 
 /// The version that is written. Older ones stay readable for ever: 1 was JSON, 2 had fields by name.
 const VERSION: u8 = 3;
+
+/// Where the cells of customers lie.
+pub const TABLE: &str = "customer";
 
 /// Class DIRECT. Fields may be added behind the others, with a default; none is ever renamed, moved
 /// or removed.
@@ -95,8 +98,13 @@ struct Sensitive<'a> {
     attributes: BTreeMap<Cow<'a, str>, Cow<'a, AttributeValue>>,
 }
 
-/// The row of `customer`, sealed under its key.
-pub fn seal(tenant: &TenantId, customer: &Customer, key: &CustomerKey) -> Result<Model> {
+/// The row of `customer`, sealed under its key. `origin` is what [`super::write_origin`] wrote.
+pub fn seal(
+    tenant: &TenantId,
+    customer: &Customer,
+    key: &CustomerKey,
+    origin: String,
+) -> Result<Model> {
     let Outline {
         id,
         revision,
@@ -152,6 +160,7 @@ pub fn seal(tenant: &TenantId, customer: &Customer, key: &CustomerKey) -> Result
         team,
         industry_scheme: industry.as_ref().map(|one| one.scheme.as_str().to_owned()),
         industry_code: industry.map(|one| one.code),
+        origin: Some(origin),
     })
 }
 
@@ -159,85 +168,127 @@ pub fn seal(tenant: &TenantId, customer: &Customer, key: &CustomerKey) -> Result
 /// seen, one where SENSITIVE values may be and there are any. What may not be seen is not opened.
 /// Without a key what may be seen is unreadable: that is what an erasure leaves in an old backup.
 pub fn open(mut row: Model, key: Option<&CustomerKey>, sight: Sight) -> Result<Customer> {
-    let cell = |column, sealed: &[u8]| {
-        let key = key.ok_or_else(|| {
-            let name = CustomerId(row.id).to_name();
-            Error::unreadable("customer", format!("no key for {name}"))
-        })?;
-        key.open(&place(column, row.id), sealed)
-    };
-    let direct = match sight.direct {
-        true => Some(cell("direct", &row.direct)?),
-        false => None,
-    };
-    let sensitive = match (sight.sensitive, &row.sensitive) {
-        (true, Some(sealed)) => Some(cell("sensitive", sealed)?),
-        (true, None) | (false, _) => None,
-    };
-    let closed = row.sensitive.take().filter(|_| !sight.sensitive);
-    let direct: Option<Direct<'_>> = match &direct {
-        Some(plain) => Some(read(plain)?),
-        None => None,
-    };
-    let sensitive: Option<Sensitive<'_>> = match &sensitive {
-        Some(plain) => Some(read(plain)?),
-        None => None,
-    };
-    let outline = row.outline()?;
-    let direct = direct.unwrap_or_else(|| Direct::nothing(outline.addresses.len()));
-    let mut attributes = BTreeMap::new();
-    let mut keep = |protection, id: String, value| {
-        attributes.insert(id, Attribute { protection, value });
-    };
-    for (id, value) in outline.attributes {
-        keep(Protection::Clear, id, value);
+    let cells = Cells::of(&mut row);
+    cells.open(row.outline()?, key, sight)
+}
+
+/// What is sealed of a customer, and where it lies.
+#[derive(Clone, Debug)]
+pub struct Cells {
+    pub table: &'static str,
+    pub row: Uuid,
+    pub direct: Vec<u8>,
+    pub sensitive: Option<Vec<u8>>,
+}
+
+impl Cells {
+    /// Takes them out of the row.
+    pub fn of(row: &mut Model) -> Self {
+        Self {
+            table: TABLE,
+            row: row.id,
+            direct: std::mem::take(&mut row.direct),
+            sensitive: row.sensitive.take(),
+        }
     }
-    for (id, value) in direct.attributes {
-        keep(Protection::Direct, id.into_owned(), value.into_owned());
+
+    pub fn within(&self, sight: Sight) -> impl Iterator<Item = &[u8]> {
+        let direct = sight.direct.then_some(&self.direct);
+        let sensitive = self.sensitive.as_ref().filter(|_| sight.sensitive);
+        direct.into_iter().chain(sensitive).map(Vec::as_slice)
     }
-    for (id, value) in sensitive
-        .map(|values| values.attributes)
-        .unwrap_or_default()
-    {
-        keep(Protection::Sensitive, id.into_owned(), value.into_owned());
+
+    /// The customer of which `outline` is the clear part; see [`open`].
+    pub fn open(
+        self,
+        outline: Outline,
+        key: Option<&CustomerKey>,
+        sight: Sight,
+    ) -> Result<Customer> {
+        let cell = |column, sealed: &[u8]| {
+            let key = key.ok_or_else(|| {
+                let name = outline.id.to_name();
+                Error::unreadable("customer", format!("no key for {name}"))
+            })?;
+            let at = Place {
+                table: self.table,
+                column,
+                row: self.row,
+            };
+            key.open(&at, sealed)
+        };
+        let direct = match sight.direct {
+            true => Some(cell("direct", &self.direct)?),
+            false => None,
+        };
+        let sensitive = match (sight.sensitive, &self.sensitive) {
+            (true, Some(sealed)) => Some(cell("sensitive", sealed)?),
+            (true, None) | (false, _) => None,
+        };
+        let closed = self.sensitive.filter(|_| !sight.sensitive);
+        let direct: Option<Direct<'_>> = match &direct {
+            Some(plain) => Some(read(plain)?),
+            None => None,
+        };
+        let sensitive: Option<Sensitive<'_>> = match &sensitive {
+            Some(plain) => Some(read(plain)?),
+            None => None,
+        };
+        let direct = direct.unwrap_or_else(|| Direct::nothing(outline.addresses.len()));
+        let mut attributes = BTreeMap::new();
+        let mut keep = |protection, id: String, value| {
+            attributes.insert(id, Attribute { protection, value });
+        };
+        for (id, value) in outline.attributes {
+            keep(Protection::Clear, id, value);
+        }
+        for (id, value) in direct.attributes {
+            keep(Protection::Direct, id.into_owned(), value.into_owned());
+        }
+        for (id, value) in sensitive
+            .map(|values| values.attributes)
+            .unwrap_or_default()
+        {
+            keep(Protection::Sensitive, id.into_owned(), value.into_owned());
+        }
+        if outline.addresses.len() != direct.addresses.len() {
+            return Err(Error::unreadable("customer", "addresses that do not match").into());
+        }
+        let addresses = outline.addresses.into_iter().zip(direct.addresses);
+        Ok(Customer {
+            id: outline.id,
+            revision: outline.revision,
+            create_time: outline.create_time,
+            update_time: outline.update_time,
+            delete_time: outline.delete_time,
+            purge_time: outline.purge_time,
+            kind: outline.kind,
+            display_name: pii(direct.display_name),
+            given_name: direct.given_name.map(pii),
+            family_name: direct.family_name.map(pii),
+            legal_name: direct.legal_name.map(pii),
+            gender: outline.gender,
+            birth_date: outline.birth_date,
+            region_code: outline.region_code,
+            language_code: outline.language_code,
+            time_zone: outline.time_zone,
+            contact_points: direct
+                .contact_points
+                .into_iter()
+                .map(contact_point)
+                .collect(),
+            external_ids: direct.external_ids.into_iter().map(external_id).collect(),
+            addresses: addresses
+                .map(|(outline, lines)| address(outline, lines))
+                .collect(),
+            tags: outline.tags,
+            attributes,
+            owner: outline.owner,
+            team: outline.team,
+            industry: outline.industry,
+            closed,
+        })
     }
-    if outline.addresses.len() != direct.addresses.len() {
-        return Err(Error::unreadable("customer", "addresses that do not match").into());
-    }
-    let addresses = outline.addresses.into_iter().zip(direct.addresses);
-    Ok(Customer {
-        id: outline.id,
-        revision: outline.revision,
-        create_time: outline.create_time,
-        update_time: outline.update_time,
-        delete_time: outline.delete_time,
-        purge_time: outline.purge_time,
-        kind: outline.kind,
-        display_name: pii(direct.display_name),
-        given_name: direct.given_name.map(pii),
-        family_name: direct.family_name.map(pii),
-        legal_name: direct.legal_name.map(pii),
-        gender: outline.gender,
-        birth_date: outline.birth_date,
-        region_code: outline.region_code,
-        language_code: outline.language_code,
-        time_zone: outline.time_zone,
-        contact_points: direct
-            .contact_points
-            .into_iter()
-            .map(contact_point)
-            .collect(),
-        external_ids: direct.external_ids.into_iter().map(external_id).collect(),
-        addresses: addresses
-            .map(|(outline, lines)| address(outline, lines))
-            .collect(),
-        tags: outline.tags,
-        attributes,
-        owner: outline.owner,
-        team: outline.team,
-        industry: outline.industry,
-        closed,
-    })
 }
 
 impl Direct<'_> {
@@ -396,7 +447,7 @@ fn pii(text: Cow<'_, str>) -> Pii<String> {
 
 const fn place(column: &'static str, row: Uuid) -> Place {
     Place {
-        table: "customer",
+        table: TABLE,
         column,
         row,
     }

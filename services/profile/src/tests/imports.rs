@@ -437,7 +437,10 @@ async fn a_batch_that_is_written_again_is_kept_once() {
         let batch = batch.await.expect("prepared");
         // The answer to the first attempt was lost.
         for _ in 0..2 {
-            let report = house.profile.import_batch(&ctx, batch.clone(), false).await;
+            let report = house
+                .profile
+                .import_batch(&ctx, batch.clone(), IMPORT)
+                .await;
             let report = report.expect("written");
             assert_eq!((report.created_count, report.error_row_count), (1, 0));
             assert!(report.cursor.is_some());

@@ -204,7 +204,7 @@ async fn a_customer_comes_out_of_messages_and_rows_as_it_went_in() {
         };
         prop_assert!(told == given, "through messages");
 
-        let row = seal(&tenant, &customer, &key).expect("seals");
+        let row = seal(&tenant, &customer, &key, String::new()).expect("seals");
         let bytes = row.to_bytes().expect("writes");
         let again = SealedCustomer::from_bytes(bytes).expect("reads");
         prop_assert_eq!(&again, &row);

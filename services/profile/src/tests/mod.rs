@@ -5,12 +5,15 @@ mod codes;
 mod customers;
 mod definitions;
 mod exports;
+mod histories;
 mod imports;
 mod laws;
 mod lists;
 mod lookups;
 mod mutations;
 mod purges;
+mod revisions;
+mod rollbacks;
 mod rotations;
 mod sights;
 mod upserts;
@@ -20,17 +23,19 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dossier_access::Access;
+use dossier_access::{Access, Rules};
 use dossier_cache::Cache;
 use dossier_db::Db;
 use dossier_db::testing::TestDb;
 use dossier_feed::Feed;
-use dossier_kernel::{Clock, Ctx, TenantId, Timestamp};
+use dossier_kernel::{Clock, Ctx, Principal, PrincipalKind, Role, TenantId, Timestamp};
+use dossier_proto::DESCRIPTORS;
 use dossier_proto::access::v1::api_key_service_client::ApiKeyServiceClient;
 use dossier_proto::common::v1 as common;
 use dossier_proto::profile::v1 as wire;
 use dossier_proto::profile::v1::attribute_definition_service_client::AttributeDefinitionServiceClient;
 use dossier_proto::profile::v1::customer_service_client::CustomerServiceClient;
+use dossier_proto::profile::v1::revision_service_client::RevisionServiceClient;
 use dossier_vault::{RootKey, Vault};
 use sea_orm_migration::MigrationTrait;
 use tokio_util::sync::CancellationToken;
@@ -40,11 +45,12 @@ use tonic_types::StatusExt;
 use tower::ServiceExt;
 use tower::util::BoxCloneSyncService;
 
-use crate::app::{Parts, Profile};
+use crate::app::{Import, Parts, Profile};
 use crate::{api, store};
 
 type Wire = BoxCloneSyncService<http::Request<Body>, http::Response<Body>, Infallible>;
 pub type Customers = CustomerServiceClient<Wire>;
+pub type Revisions = RevisionServiceClient<Wire>;
 pub type Definitions = AttributeDefinitionServiceClient<Wire>;
 pub type ApiKeys = ApiKeyServiceClient<Wire>;
 
@@ -55,6 +61,12 @@ pub struct House {
     pub profile: Profile,
     pub stop: CancellationToken,
 }
+
+/// An import that is kept.
+const IMPORT: Import = Import {
+    id: uuid::Uuid::from_u128(7),
+    dry_run: false,
+};
 
 const NOW: Timestamp = Timestamp::from_secs(1_790_000_000);
 
@@ -112,8 +124,21 @@ impl House {
         CustomerServiceClient::new(self.wire(TenantId::all()))
     }
 
+    pub fn revisions(&self) -> Revisions {
+        RevisionServiceClient::new(self.wire(TenantId::embedded_default()))
+    }
+
     pub fn definitions(&self) -> Definitions {
         AttributeDefinitionServiceClient::new(self.wire(TenantId::embedded_default()))
+    }
+
+    /// As the edge hands calls on: the context says which call it is of.
+    pub fn customers_as(&self, ctx: Ctx) -> Customers {
+        CustomerServiceClient::new(self.wire_of_calls(ctx))
+    }
+
+    pub fn revisions_as(&self, ctx: Ctx) -> Revisions {
+        RevisionServiceClient::new(self.wire_of_calls(ctx))
     }
 
     pub fn api_keys_as(&self, ctx: Ctx) -> ApiKeys {
@@ -129,6 +154,22 @@ impl House {
         self.wire_as(Ctx::service("test", tenant))
     }
 
+    fn wire_of_calls(&self, ctx: Ctx) -> Wire {
+        let services = ["CustomerService", "RevisionService"];
+        let services = services.map(|name| format!("dossier.profile.v1.{name}"));
+        let services = services.each_ref().map(String::as_str);
+        let rules = Rules::from_descriptors(DESCRIPTORS, &services).expect("annotated");
+        let routes = api::routes(self.profile.clone()).prepare();
+        let service = routes.map_request(move |mut request: http::Request<Body>| {
+            let mut ctx = ctx.clone();
+            let rule = rules.get(request.uri().path()).expect("known");
+            ctx.call = Some(Arc::clone(&rule.call));
+            request.extensions_mut().insert(ctx);
+            request
+        });
+        BoxCloneSyncService::new(service)
+    }
+
     fn wire_as(&self, ctx: Ctx) -> Wire {
         let routes = api::routes(self.profile.clone()).prepare();
         let service = routes.map_request(move |mut request: http::Request<Body>| {
@@ -137,6 +178,14 @@ impl House {
         });
         BoxCloneSyncService::new(service)
     }
+}
+
+pub fn amy(role: Role) -> Ctx {
+    let principal = Principal {
+        kind: PrincipalKind::Person,
+        id: "amy".to_owned(),
+    };
+    Ctx::new(TenantId::embedded_default(), principal, vec![role])
 }
 
 async fn profile_on(db: &TestDb, clock: &Clock, stop: &CancellationToken) -> Profile {
@@ -234,6 +283,7 @@ pub async fn create(client: &mut Customers, customer: wire::Customer) -> wire::C
 pub async fn get(client: &mut Customers, name: &str) -> Result<wire::Customer, Status> {
     let request = wire::GetCustomerRequest {
         name: name.to_owned(),
+        read_time: None,
     };
     Ok(client.get_customer(request).await?.into_inner())
 }

@@ -14,7 +14,7 @@ use dossier_vault::{Options, RootKey, RootKeys, Vault};
 use sea_orm::{ConnectionTrait, Statement};
 use tonic::Code;
 
-use super::{Customers, House, create, email, get, id, known, mask, profile_under};
+use super::{Customers, House, IMPORT, create, email, get, id, known, mask, profile_under};
 use crate::app::ImportRow;
 use crate::domain::{CustomerType, Draft, ExternalId, Many};
 use crate::store::REGISTRY;
@@ -26,7 +26,7 @@ const WATCHED: [Phase; 3] = [Phase::Settle, Phase::Join, Phase::Leave];
 const ROTATIONS_MAX: i32 = 10;
 
 /// A process with a vault of its own on the house's database.
-async fn process(house: &House) -> (House, Vault) {
+pub async fn process(house: &House) -> (House, Vault) {
     let db = house.db.reopen().await;
     let roots = RootKeys::new(RootKey::from_bytes([7; 32]));
     let options = Options {
@@ -144,7 +144,7 @@ async fn an_import_that_waited_through_a_rotation_finds_who_is_there() {
             ended = work => panic!("{:?}: {ended:?}", house.db),
             () = ended => {}
         }
-        let report = here.profile.import_batch(&ctx, batch, false).await;
+        let report = here.profile.import_batch(&ctx, batch, IMPORT).await;
         assert_eq!(report.expect("written").updated_count, 1, "{:?}", house.db);
         let found = get(&mut here.customers(), &known.name).await.expect("read");
         assert_eq!(found.region_code, "CN");

@@ -2,8 +2,8 @@
 
 use std::io::Write as _;
 
-use dossier_access::{Access, Rules};
-use dossier_kernel::{Principal, PrincipalKind, Role};
+use dossier_access::Access;
+use dossier_kernel::Role;
 use dossier_proto::DESCRIPTORS;
 use dossier_proto::common::v1::DataClass;
 use dossier_proto::profile::v1 as wire;
@@ -16,31 +16,7 @@ use wire::watch_customers_response::Item;
 use super::imports::{header, import};
 use super::*;
 
-const SERVICE: &str = "dossier.profile.v1.CustomerService";
-
-fn amy(role: Role) -> Ctx {
-    let principal = Principal {
-        kind: PrincipalKind::Person,
-        id: "amy".to_owned(),
-    };
-    Ctx::new(TenantId::embedded_default(), principal, vec![role])
-}
-
 impl House {
-    /// As the edge hands calls on: the context says which call it is of.
-    fn customers_as(&self, ctx: Ctx) -> Customers {
-        let rules = Rules::from_descriptors(DESCRIPTORS, &[SERVICE]).expect("annotated");
-        let routes = api::routes(self.profile.clone()).prepare();
-        let service = routes.map_request(move |mut request: http::Request<Body>| {
-            let mut ctx = ctx.clone();
-            let rule = rules.get(request.uri().path()).expect("known");
-            ctx.call = Some(Arc::clone(&rule.call));
-            request.extensions_mut().insert(ctx);
-            request
-        });
-        CustomerServiceClient::new(BoxCloneSyncService::new(service))
-    }
-
     /// The same data under other policies.
     async fn under(&self, policies: &str) -> Self {
         let mut file = tempfile::NamedTempFile::new().expect("a file");
@@ -57,7 +33,7 @@ impl House {
     }
 
     /// As a broken disk would: what is sealed in these columns opens no more.
-    async fn corrupt(&self, columns: &[&str]) {
+    pub async fn corrupt(&self, columns: &[&str]) {
         for column in columns {
             let broken = match self.db.db.backend() {
                 dossier_db::Backend::Sqlite => "x'00'",
@@ -87,7 +63,7 @@ impl House {
 }
 
 /// A customer with a secret of class SENSITIVE.
-async fn secretive(house: &House) -> wire::Customer {
+pub async fn secretive(house: &House) -> wire::Customer {
     let definition = wire::CreateAttributeDefinitionRequest {
         attribute_definition: Some(wire::AttributeDefinition {
             r#type: wire::AttributeType::String.into(),
@@ -115,13 +91,13 @@ async fn secretive(house: &House) -> wire::Customer {
     create(&mut house.customers(), customer).await
 }
 
-fn text(value: &str) -> wire::AttributeValue {
+pub fn text(value: &str) -> wire::AttributeValue {
     wire::AttributeValue {
         kind: Some(Kind::StringValue(value.to_owned())),
     }
 }
 
-fn masked(customer: &wire::Customer) -> Vec<&str> {
+pub fn masked(customer: &wire::Customer) -> Vec<&str> {
     let mask = customer.masked_fields.as_ref();
     mask.into_iter()
         .flat_map(|mask| &mask.paths)
@@ -129,7 +105,7 @@ fn masked(customer: &wire::Customer) -> Vec<&str> {
         .collect()
 }
 
-fn update(customer: wire::Customer, paths: &[&str]) -> wire::UpdateCustomerRequest {
+pub fn update(customer: wire::Customer, paths: &[&str]) -> wire::UpdateCustomerRequest {
     wire::UpdateCustomerRequest {
         customer: Some(customer),
         update_mask: mask(paths),

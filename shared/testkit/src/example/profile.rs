@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::Scene;
 
 const CREATE: &str = "dossier.profile.v1.CustomerService/CreateCustomer";
+const UPDATE: &str = "dossier.profile.v1.CustomerService/UpdateCustomer";
 const DELETE: &str = "dossier.profile.v1.CustomerService/DeleteCustomer";
 const DEFINE: &str = "dossier.profile.v1.AttributeDefinitionService/CreateAttributeDefinition";
 
@@ -52,6 +53,9 @@ pub(super) async fn bodies(scene: &Scene, method: &str) -> anyhow::Result<Option
         }
         "CustomerService/ExportCustomers" => json!({"format": "EXPORT_FORMAT_CSV"}),
         "CustomerService/WatchCustomers" => json!({"include_snapshot": true}),
+        "RevisionService/ListRevisions" => json!({"parent": changed(scene).await?}),
+        "RevisionService/GetProvenance" => json!({"name": changed(scene).await?}),
+        "RevisionService/RollbackCustomer" => json!({"name": changed(scene).await?, "revision": 1}),
         "AttributeDefinitionService/CreateAttributeDefinition" => {
             let id = format!("field_{}", scene.number());
             definition(&id, "ATTRIBUTE_TYPE_STRING", "DATA_CLASS_DIRECT")
@@ -71,6 +75,11 @@ pub(super) async fn bodies(scene: &Scene, method: &str) -> anyhow::Result<Option
         _ => return Ok(None),
     };
     Ok(Some(vec![body]))
+}
+
+/// A customer with two revisions.
+async fn changed(scene: &Scene) -> anyhow::Result<String> {
+    scene.made(UPDATE).await
 }
 
 /// A file with a value in nearly every field.

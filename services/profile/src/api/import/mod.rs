@@ -21,13 +21,14 @@ use futures::stream::{BoxStream, StreamExt};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
+use uuid::Uuid;
 
 use self::report::Tally;
 use self::sheet::Said;
 use self::source::{Rest, Source};
 use super::draft;
 use super::mask::Mask;
-use crate::app::{Batch, ImportRow, Profile};
+use crate::app::{Batch, Import, ImportRow, Profile};
 use crate::domain::{Draft, normalize};
 
 /// Messages that wait for a slow caller.
@@ -67,7 +68,10 @@ async fn import(
             "must be the first message of the stream",
         )));
     };
-    let dry_run = header.dry_run;
+    let import = Import {
+        id: Uuid::now_v7(),
+        dry_run: header.dry_run,
+    };
     let region = region(&header).map_err(status)?;
     let source = Source::new(profile, ctx, header, region.clone());
     let mut source = source.await.map_err(status)?;
@@ -121,7 +125,7 @@ async fn import(
         let mut tally = Tally::default();
         while let Some((batch, origins)) = waiting.recv().await {
             let report = profile
-                .import_batch(ctx, batch, dry_run)
+                .import_batch(ctx, batch, import)
                 .await
                 .map_err(status)?;
             for answer in tally.add(report, &origins) {
@@ -139,7 +143,7 @@ async fn import(
     // read ends no writing: batches before it are kept, and told.
     let (read, tally) = futures::try_join!(read.map(Ok), write)?;
     read?;
-    let _ = answers.send(Ok(tally.summary())).await;
+    let _ = answers.send(Ok(tally.summary(import))).await;
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use dossier_proto::profile::v1::{
 };
 use dossier_tabular::Origin;
 
-use crate::app::{BatchReport, RowError};
+use crate::app::{BatchReport, Import, RowError};
 
 /// Counts what became of the rows so far.
 #[derive(Default)]
@@ -54,8 +54,16 @@ impl Tally {
         answers
     }
 
-    pub fn summary(self) -> ImportCustomersResponse {
-        answer(Part::Summary(self.summary))
+    pub fn summary(self, import: Import) -> ImportCustomersResponse {
+        let Import { id, dry_run } = import;
+        let import_id = match dry_run {
+            true => String::new(),
+            false => id.to_string(),
+        };
+        answer(Part::Summary(ImportSummary {
+            import_id,
+            ..self.summary
+        }))
     }
 }
 
