@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::command::{
-    access, apikey, audit, customer, export, health, import, keys, migrate, report, restored,
-    segment, serve, token,
+    access, apikey, audit, consent, customer, export, health, import, keys, migrate, report,
+    restored, segment, serve, token,
 };
 use crate::demo;
 use crate::failure::{Failure, Result};
@@ -68,6 +68,9 @@ enum Command {
     /// Read customers
     #[command(subcommand)]
     Customer(customer::Customer),
+    /// Read and write what customers agreed to
+    #[command(subcommand)]
+    Consent(consent::Consent),
     /// Try rules and see who is in a segment
     #[command(subcommand)]
     Segment(segment::Segment),
@@ -120,6 +123,7 @@ fn execute(command: Command, output: &Output) -> Result<()> {
             Command::Import(import) => import.run(output).await,
             Command::Export(export) => export.run(output).await,
             Command::Customer(customer) => customer.run(output).await,
+            Command::Consent(consent) => consent.run(output).await,
             Command::Segment(segment) => segment.run(output).await,
             Command::Report(report) => report.run(output).await,
         }

@@ -48,6 +48,12 @@ pub enum Error {
     NotYoursToGive,
     #[error("A tenant has at most 500 attribute definitions.")]
     TooManyDefinitions,
+    #[error("consentNotices/{0} has no such version in this tenant.")]
+    NoNotice(String),
+    #[error("A notice has at most 1,000 versions; make another notice.")]
+    TooManyVersions,
+    #[error("A customer has at most 1,000 entries of consent; only withdrawals are taken beyond.")]
+    TooManyConsents,
     /// What is stored cannot be read: a fault of ours or of the disk.
     #[error("a stored {what} cannot be read")]
     Unreadable {
@@ -69,7 +75,9 @@ impl Error {
 
     pub const fn reason(&self) -> Reason {
         match self {
-            Self::NoCustomer(_) | Self::NoDefinition(_) | Self::NoApiKey(_) => Reason::NotFound,
+            Self::NoCustomer(_) | Self::NoDefinition(_) | Self::NoNotice(_) | Self::NoApiKey(_) => {
+                Reason::NotFound
+            }
             Self::NotYoursToGive => Reason::PermissionDenied,
             Self::NotYours(_) => Reason::PermissionDenied,
             Self::CustomerExists(_) | Self::IdentifierTaken { .. } | Self::DefinitionExists(_) => {
@@ -80,7 +88,10 @@ impl Error {
             Self::Deleted(_) | Self::NotDeleted(_) | Self::IdentifierOfDeleted { .. } => {
                 Reason::FailedPrecondition
             }
-            Self::TooManyDefinitions | Self::TooManyApiKeys => Reason::LimitExceeded,
+            Self::TooManyDefinitions
+            | Self::TooManyApiKeys
+            | Self::TooManyVersions
+            | Self::TooManyConsents => Reason::LimitExceeded,
             Self::Unreadable { .. } => Reason::Internal,
         }
     }
@@ -115,6 +126,8 @@ impl From<Error> for kernel::Error {
             }
             Error::NoApiKey(id) => plain().with("resource", format!("apiKeys/{id}")),
             Error::NotYoursToGive => plain().with("permission", "access.api_keys.write"),
+            Error::NoNotice(id) => plain().with("resource", format!("consentNotices/{id}")),
+            Error::TooManyVersions | Error::TooManyConsents => plain().with("limit", "1000"),
             Error::TooManyApiKeys => plain().with("limit", "1000"),
             Error::TooManyDefinitions => plain().with("limit", "500"),
             Error::Unreadable { .. } => Self::internal(error),

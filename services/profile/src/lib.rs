@@ -21,6 +21,7 @@ pub fn recipe() -> Recipe {
         grpc_services: &[
             "dossier.profile.v1.CustomerService",
             "dossier.profile.v1.AttributeDefinitionService",
+            "dossier.profile.v1.ConsentService",
             "dossier.access.v1.ApiKeyService",
         ],
         migrations: store::migrations,

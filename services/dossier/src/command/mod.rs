@@ -3,12 +3,14 @@
 pub(crate) mod access;
 pub(crate) mod apikey;
 pub(crate) mod audit;
+pub(crate) mod consent;
 pub(crate) mod customer;
 pub(crate) mod export;
 pub(crate) mod health;
 pub(crate) mod import;
 pub(crate) mod keys;
 pub(crate) mod migrate;
+mod notice;
 pub(crate) mod report;
 pub(crate) mod restored;
 pub(crate) mod segment;

@@ -2,10 +2,10 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `customer_service`, `attribute_definition_service`, `api_key_service` | the handlers; each reads as a table of contents |
+//! | `customer_service`, `attribute_definition_service`, `consent_service`, `api_key_service` | the handlers; each reads as a table of contents |
 //! | `request` | requests to commands |
 //! | `draft`, `mask` | what a message and its mask say about a customer |
-//! | `customer`, `value`, `enums`, `attribute_definition`, `api_key` | the domain's values to messages and back |
+//! | `customer`, `value`, `enums`, `attribute_definition`, `consent`, `consent_notice`, `api_key` | the domain's values to messages and back |
 //! | `watch` | changes to messages |
 //! | `entry`, `attribute_text` | what files say of customers, to drafts and from messages |
 //! | `export`, `protobuf_json` | customers to files |
@@ -16,6 +16,9 @@ mod api_key_service;
 mod attribute_definition;
 mod attribute_definition_service;
 mod attribute_text;
+mod consent;
+mod consent_notice;
+mod consent_service;
 mod customer;
 mod customer_service;
 mod draft;
@@ -31,6 +34,7 @@ mod watch;
 
 use dossier_proto::access::v1::api_key_service_server::ApiKeyServiceServer;
 use dossier_proto::profile::v1::attribute_definition_service_server::AttributeDefinitionServiceServer;
+use dossier_proto::profile::v1::consent_service_server::ConsentServiceServer;
 use dossier_proto::profile::v1::customer_service_server::CustomerServiceServer;
 use dossier_rpc::configured;
 use tonic::service::Routes;
@@ -49,6 +53,7 @@ pub fn routes(profile: Profile) -> Routes {
         .add_service(configured!(AttributeDefinitionServiceServer::new(
             api.clone()
         )))
+        .add_service(configured!(ConsentServiceServer::new(api.clone())))
         .add_service(configured!(ApiKeyServiceServer::new(api)))
 }
 

@@ -1,7 +1,11 @@
 //! The use cases: load, decide (domain), save and stage the change, in one transaction.
 
 mod api_key;
+mod attached;
 mod attribute_definition;
+mod consent;
+mod consent_check;
+mod consent_notice;
 mod customer;
 mod export;
 mod import;
@@ -30,6 +34,8 @@ use crate::error::Error;
 use crate::store;
 
 pub use api_key::Made;
+pub use consent::Recorded;
+pub use consent_check::ConsentQuestion;
 pub use customer::{BATCH_MAX, Update};
 pub use export::Export;
 pub use import::{Batch, BatchReport, ImportRow, RowError};

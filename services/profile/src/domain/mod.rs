@@ -11,6 +11,8 @@
 //! | identifiers by which a customer is found | [`Key`] |
 //! | a tenant's own fields | [`AttributeDefinition`], [`AttributeEvolution`], [`AttributeValue`] |
 //! | a secret of a program, and who may make one | [`ApiKey`] |
+//! | what a customer agreed to, and what that comes to | [`Consent`], [`judge_consent`] |
+//! | what customers are told before | [`ConsentNotice`] |
 //! | one spelling of the same thing | [`normalize`] |
 //! | codes with a checksum | `resident_id`, `credit_code` |
 //! | codes of a published list | `division`, `postal_code`, [`Industry`] |
@@ -20,6 +22,8 @@ mod api_key;
 mod attribute;
 mod attribute_definition;
 mod attribute_evolution;
+mod consent;
+mod consent_notice;
 mod contact_point;
 mod credit_code;
 mod customer;
@@ -46,6 +50,14 @@ pub use attribute_definition::{
     NewAttributeDefinition, Protection, is_id as is_attribute_id,
 };
 pub use attribute_evolution::AttributeEvolution;
+pub use consent::{
+    Consent, ConsentDecision, ConsentKind, ConsentReason, ENTRIES_MAX as CONSENTS_MAX, LegalBasis,
+    NewConsent, Stance, Verdict, judge as judge_consent, name_of as consent_name,
+};
+pub use consent_notice::{
+    ConsentNotice, NewConsentNotice, NoticePurpose, NoticeText, SeparateReason,
+    VERSIONS_MAX as NOTICE_VERSIONS_MAX,
+};
 pub use contact_point::{COUNT_MAX as CONTACT_POINTS_MAX, ContactPoint, ContactPointType};
 pub use customer::{Customer, CustomerType, Gender};
 pub use date::Date;

@@ -10,6 +10,7 @@
 //! | every live customer, tenant after tenant | [`snapshot`] |
 //! | what must go for good | [`purge`] |
 //! | a tenant's own fields | [`attribute_definition`] |
+//! | what customers agreed to, and were told | [`consent_entry`], [`consent_notice`] |
 //! | the secrets of programs | [`api_key`] |
 //! | what the feed carries | [`ChangeBody`] |
 
@@ -17,6 +18,8 @@ pub mod api_key;
 pub mod attribute_definition;
 mod change;
 mod columns;
+pub mod consent_entry;
+pub mod consent_notice;
 pub mod customer;
 pub mod customer_key;
 mod customer_tag;

@@ -7,7 +7,7 @@ use sea_orm::sea_query::{Expr, ExprTrait, Query};
 use sea_orm::{ConnectionTrait, FromQueryResult, Order};
 
 use super::customer::{self, Column, Entity, Model};
-use super::{customer_key, customer_tag};
+use super::{consent_entry, customer_key, customer_tag};
 
 #[derive(FromQueryResult)]
 struct Due {
@@ -61,6 +61,11 @@ pub async fn delete(
         .map_err(dossier_db::error)?;
     dossier_db::delete_many::<customer_tag::Entity>(tenant)
         .filter(customer_tag::Column::CustomerId.is_in(ids.iter().copied()))
+        .exec(tx.conn())
+        .await
+        .map_err(dossier_db::error)?;
+    dossier_db::delete_many::<consent_entry::Entity>(tenant)
+        .filter(consent_entry::Column::CustomerId.is_in(ids.iter().copied()))
         .exec(tx.conn())
         .await
         .map_err(dossier_db::error)?;

@@ -3,12 +3,20 @@
 use dossier_vault::{IndexTable, Owner, Registry, SealedTable};
 
 pub const REGISTRY: Registry = Registry {
-    tables: &[SealedTable {
-        table: "customer",
-        row: "id",
-        owner: Owner::Column("id"),
-        columns: &["direct", "sensitive"],
-    }],
+    tables: &[
+        SealedTable {
+            table: "customer",
+            row: "id",
+            owner: Owner::Column("id"),
+            columns: &["direct", "sensitive"],
+        },
+        SealedTable {
+            table: "consent_entry",
+            row: "id",
+            owner: Owner::Column("customer_id"),
+            columns: &["evidence"],
+        },
+    ],
     outcomes: true,
     index: Some(IndexTable {
         table: "customer_key",

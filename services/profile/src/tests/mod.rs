@@ -2,6 +2,7 @@
 
 mod api_keys;
 mod codes;
+mod consents;
 mod customers;
 mod definitions;
 mod exports;
@@ -30,6 +31,7 @@ use dossier_proto::access::v1::api_key_service_client::ApiKeyServiceClient;
 use dossier_proto::common::v1 as common;
 use dossier_proto::profile::v1 as wire;
 use dossier_proto::profile::v1::attribute_definition_service_client::AttributeDefinitionServiceClient;
+use dossier_proto::profile::v1::consent_service_client::ConsentServiceClient;
 use dossier_proto::profile::v1::customer_service_client::CustomerServiceClient;
 use dossier_vault::{RootKey, Vault};
 use sea_orm_migration::MigrationTrait;
@@ -46,6 +48,7 @@ use crate::{api, store};
 type Wire = BoxCloneSyncService<http::Request<Body>, http::Response<Body>, Infallible>;
 pub type Customers = CustomerServiceClient<Wire>;
 pub type Definitions = AttributeDefinitionServiceClient<Wire>;
+pub type Consents = ConsentServiceClient<Wire>;
 pub type ApiKeys = ApiKeyServiceClient<Wire>;
 
 /// Profile on a fresh database.
@@ -114,6 +117,14 @@ impl House {
 
     pub fn definitions(&self) -> Definitions {
         AttributeDefinitionServiceClient::new(self.wire(TenantId::embedded_default()))
+    }
+
+    pub fn consents(&self) -> Consents {
+        ConsentServiceClient::new(self.wire(TenantId::embedded_default()))
+    }
+
+    pub fn consents_of(&self, tenant: &str) -> Consents {
+        ConsentServiceClient::new(self.wire(TenantId::parse(tenant).expect("a tenant")))
     }
 
     pub fn api_keys_as(&self, ctx: Ctx) -> ApiKeys {

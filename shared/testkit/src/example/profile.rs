@@ -7,6 +7,8 @@ use super::Scene;
 const CREATE: &str = "dossier.profile.v1.CustomerService/CreateCustomer";
 const DELETE: &str = "dossier.profile.v1.CustomerService/DeleteCustomer";
 const DEFINE: &str = "dossier.profile.v1.AttributeDefinitionService/CreateAttributeDefinition";
+const NOTICE: &str = "dossier.profile.v1.ConsentService/CreateConsentNotice";
+const RECORD: &str = "dossier.profile.v1.ConsentService/RecordConsent";
 
 pub(super) async fn bodies(scene: &Scene, method: &str) -> anyhow::Result<Option<Vec<Value>>> {
     let method = method.trim_start_matches("dossier.profile.v1.");
@@ -68,6 +70,29 @@ pub(super) async fn bodies(scene: &Scene, method: &str) -> anyhow::Result<Option
             json!({"name": scene.made(DEFINE).await?})
         }
         "AttributeDefinitionService/ListAttributeDefinitions" => json!({"page_size": 5}),
+        "ConsentService/CreateConsentNotice" => notice(scene),
+        "ConsentService/GetConsentNotice" => json!({"name": scene.made(NOTICE).await?}),
+        "ConsentService/ListConsentNotices" => {
+            scene.made(NOTICE).await?;
+            json!({"page_size": 5})
+        }
+        "ConsentService/RecordConsent" => consent(scene, &scene.made(CREATE).await?).await?,
+        "ConsentService/WithdrawConsent" => json!({
+            "customer": agreed(scene).await?,
+            "purpose": "marketing",
+            "channel": "email",
+            "evidence": scene.words("no more of this"),
+        }),
+        "ConsentService/CheckConsent" => {
+            json!({"customer": agreed(scene).await?, "purpose": "marketing", "channel": "email"})
+        }
+        "ConsentService/BatchCheckConsent" => json!({"requests": [
+            {"customer": agreed(scene).await?, "purpose": "marketing", "channel": "sms"},
+            {"key": {"email": format!("{}@example.com", scene.word())}, "purpose": "marketing"},
+        ]}),
+        "ConsentService/ListConsents" | "ConsentService/ListConsentEntries" => {
+            json!({"customer": agreed(scene).await?, "page_size": 5})
+        }
         _ => return Ok(None),
     };
     Ok(Some(vec![body]))
@@ -106,6 +131,47 @@ async fn person(scene: &Scene) -> anyhow::Result<Value> {
             "example_level": {"int_value": number.to_string()},
         },
     }))
+}
+
+fn notice(scene: &Scene) -> Value {
+    json!({
+        "consent_notice": {
+            "texts": [{"language_code": "en", "title": "News", "body": "We send you news."}],
+            "purposes": [
+                {"purpose": "marketing"},
+                {
+                    "purpose": "sharing",
+                    "separate_reasons": ["SEPARATE_CONSENT_REASON_THIRD_PARTY"],
+                },
+            ],
+            // What is recorded now happened after it.
+            "effective_time": "2020-01-01T00:00:00Z",
+        },
+        "consent_notice_id": format!("notice_{}", scene.number()),
+    })
+}
+
+async fn consent(scene: &Scene, customer: &str) -> anyhow::Result<Value> {
+    Ok(json!({
+        "customer": customer,
+        "consent": {
+            "decision": "CONSENT_DECISION_GRANTED",
+            "purpose": "marketing",
+            "channel": "email",
+            "kind": "CONSENT_KIND_GENERAL",
+            "legal_basis": "LEGAL_BASIS_CONSENT",
+            "notice": scene.made(NOTICE).await?,
+            "evidence": scene.words("ticked the box"),
+            "collected_through": "web.checkout",
+        },
+    }))
+}
+
+/// A customer with an entry in the ledger.
+async fn agreed(scene: &Scene) -> anyhow::Result<String> {
+    let customer = scene.made(CREATE).await?;
+    scene.call(RECORD, consent(scene, &customer).await?).await?;
+    Ok(customer)
 }
 
 /// The tenant's own fields that [`person`] fills: one of each class that holds text, and a number.

@@ -7,6 +7,7 @@ mod m0004_owner;
 mod m0005_api_key;
 mod m0006_industry;
 mod m0007_attribute_limits;
+mod m0010_consent;
 
 use sea_orm_migration::MigrationTrait;
 
@@ -19,5 +20,6 @@ pub fn migrations() -> Vec<Box<dyn MigrationTrait>> {
         Box::new(m0005_api_key::CreateApiKey),
         Box::new(m0006_industry::AddIndustry),
         Box::new(m0007_attribute_limits::AddAttributeLimits),
+        Box::new(m0010_consent::CreateConsent),
     ]
 }
