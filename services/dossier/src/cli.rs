@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::command::{
-    access, apikey, audit, consent, customer, export, health, import, keys, migrate, report,
-    restored, segment, serve, token,
+    access, apikey, audit, consent, customer, export, health, import, keys, migrate, relationship,
+    report, restored, segment, serve, token,
 };
 use crate::demo;
 use crate::failure::{Failure, Result};
@@ -71,6 +71,9 @@ enum Command {
     /// Read and write what customers agreed to
     #[command(subcommand)]
     Consent(consent::Consent),
+    /// Read and write how customers belong together
+    #[command(subcommand)]
+    Relationship(relationship::Relationship),
     /// Try rules and see who is in a segment
     #[command(subcommand)]
     Segment(segment::Segment),
@@ -124,6 +127,7 @@ fn execute(command: Command, output: &Output) -> Result<()> {
             Command::Export(export) => export.run(output).await,
             Command::Customer(customer) => customer.run(output).await,
             Command::Consent(consent) => consent.run(output).await,
+            Command::Relationship(relationship) => relationship.run(output).await,
             Command::Segment(segment) => segment.run(output).await,
             Command::Report(report) => report.run(output).await,
         }

@@ -22,6 +22,7 @@ pub fn recipe() -> Recipe {
             "dossier.profile.v1.CustomerService",
             "dossier.profile.v1.AttributeDefinitionService",
             "dossier.profile.v1.ConsentService",
+            "dossier.profile.v1.RelationshipService",
             "dossier.access.v1.ApiKeyService",
         ],
         migrations: store::migrations,

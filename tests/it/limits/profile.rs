@@ -1,4 +1,4 @@
-//! Limits on what is said of consents.
+//! Limits on what is said of consents and relationships.
 
 use serde_json::{Value, json};
 
@@ -9,6 +9,8 @@ use super::{Expected, Limit};
 use Expected::Invalid;
 
 const NOTICE: &str = "dossier.profile.v1.ConsentService/CreateConsentNotice";
+const RELATE: &str = "dossier.profile.v1.RelationshipService/CreateRelationship";
+const TREE: &str = "dossier.profile.v1.RelationshipService/GetOrganizationTree";
 
 pub fn limits() -> Vec<Limit> {
     vec![
@@ -71,6 +73,35 @@ pub fn limits() -> Vec<Limit> {
                 let question = |_| json!({"customer": ground.customer, "purpose": "delivery"});
                 vec![json!({"requests": many(n, question)})]
             },
+        ),
+        limit(
+            "label of a relationship",
+            RELATE,
+            64,
+            Invalid("relationship.label"),
+            |ground, n| {
+                let relationship = json!({
+                    "from": ground.customer,
+                    "to": ground.relative,
+                    "type": "RELATIONSHIP_TYPE_FRIEND",
+                    "label": x(n),
+                });
+                vec![json!({"relationship": relationship})]
+            },
+        ),
+        limit(
+            "levels of an organization tree's answer",
+            TREE,
+            100,
+            Invalid("depth_max"),
+            |ground, n| vec![json!({"customer": ground.organization, "depth_max": n})],
+        ),
+        limit(
+            "organizations of an organization tree's answer",
+            TREE,
+            1_000,
+            Invalid("node_count_max"),
+            |ground, n| vec![json!({"customer": ground.organization, "node_count_max": n})],
         ),
     ]
 }

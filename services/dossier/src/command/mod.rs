@@ -11,6 +11,7 @@ pub(crate) mod import;
 pub(crate) mod keys;
 pub(crate) mod migrate;
 mod notice;
+pub(crate) mod relationship;
 pub(crate) mod report;
 pub(crate) mod restored;
 pub(crate) mod segment;

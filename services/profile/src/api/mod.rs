@@ -2,10 +2,10 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `customer_service`, `attribute_definition_service`, `consent_service`, `api_key_service` | the handlers; each reads as a table of contents |
+//! | `customer_service`, `attribute_definition_service`, `consent_service`, `relationship_service`, `api_key_service` | the handlers; each reads as a table of contents |
 //! | `request` | requests to commands |
 //! | `draft`, `mask` | what a message and its mask say about a customer |
-//! | `customer`, `value`, `enums`, `attribute_definition`, `consent`, `consent_notice`, `api_key` | the domain's values to messages and back |
+//! | `customer`, `value`, `enums`, `attribute_definition`, `consent`, `consent_notice`, `relationship`, `api_key` | the domain's values to messages and back |
 //! | `watch` | changes to messages |
 //! | `entry`, `attribute_text` | what files say of customers, to drafts and from messages |
 //! | `export`, `protobuf_json` | customers to files |
@@ -28,6 +28,8 @@ mod export;
 mod import;
 mod mask;
 mod protobuf_json;
+mod relationship;
+mod relationship_service;
 mod request;
 mod value;
 mod watch;
@@ -36,6 +38,7 @@ use dossier_proto::access::v1::api_key_service_server::ApiKeyServiceServer;
 use dossier_proto::profile::v1::attribute_definition_service_server::AttributeDefinitionServiceServer;
 use dossier_proto::profile::v1::consent_service_server::ConsentServiceServer;
 use dossier_proto::profile::v1::customer_service_server::CustomerServiceServer;
+use dossier_proto::profile::v1::relationship_service_server::RelationshipServiceServer;
 use dossier_rpc::configured;
 use tonic::service::Routes;
 
@@ -54,6 +57,7 @@ pub fn routes(profile: Profile) -> Routes {
             api.clone()
         )))
         .add_service(configured!(ConsentServiceServer::new(api.clone())))
+        .add_service(configured!(RelationshipServiceServer::new(api.clone())))
         .add_service(configured!(ApiKeyServiceServer::new(api)))
 }
 

@@ -13,6 +13,7 @@
 //! | a secret of a program, and who may make one | [`ApiKey`] |
 //! | what a customer agreed to, and what that comes to | [`Consent`], [`judge_consent`] |
 //! | what customers are told before | [`ConsentNotice`] |
+//! | who belongs to whom | [`Relationship`] |
 //! | one spelling of the same thing | [`normalize`] |
 //! | codes with a checksum | `resident_id`, `credit_code` |
 //! | codes of a published list | `division`, `postal_code`, [`Industry`] |
@@ -38,6 +39,7 @@ mod many;
 pub mod normalize;
 mod outline;
 mod postal_code;
+mod relationship;
 mod resident_id;
 mod tag;
 mod violations;
@@ -68,5 +70,6 @@ pub use industry::{Industry, IndustryScheme};
 pub use key::{Key, KeyKind};
 pub use many::Many;
 pub use outline::{AddressOutline, Outline};
+pub use relationship::{LEVELS_MAX, NewRelationship, Relationship, RelationshipType, Span, climb};
 pub use tag::COUNT_MAX as TAGS_MAX;
 pub use violations::Violations;

@@ -11,6 +11,7 @@
 //! | what must go for good | [`purge`] |
 //! | a tenant's own fields | [`attribute_definition`] |
 //! | what customers agreed to, and were told | [`consent_entry`], [`consent_notice`] |
+//! | who belongs to whom | [`relationship`] |
 //! | the secrets of programs | [`api_key`] |
 //! | what the feed carries | [`ChangeBody`] |
 
@@ -27,6 +28,7 @@ pub mod list;
 mod migration;
 pub mod purge;
 mod registry;
+pub mod relationship;
 pub mod save;
 mod sealed;
 pub mod snapshot;

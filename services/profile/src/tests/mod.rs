@@ -12,6 +12,7 @@ mod lists;
 mod lookups;
 mod mutations;
 mod purges;
+mod relationships;
 mod rotations;
 mod sights;
 mod upserts;
@@ -33,6 +34,7 @@ use dossier_proto::profile::v1 as wire;
 use dossier_proto::profile::v1::attribute_definition_service_client::AttributeDefinitionServiceClient;
 use dossier_proto::profile::v1::consent_service_client::ConsentServiceClient;
 use dossier_proto::profile::v1::customer_service_client::CustomerServiceClient;
+use dossier_proto::profile::v1::relationship_service_client::RelationshipServiceClient;
 use dossier_vault::{RootKey, Vault};
 use sea_orm_migration::MigrationTrait;
 use tokio_util::sync::CancellationToken;
@@ -49,6 +51,7 @@ type Wire = BoxCloneSyncService<http::Request<Body>, http::Response<Body>, Infal
 pub type Customers = CustomerServiceClient<Wire>;
 pub type Definitions = AttributeDefinitionServiceClient<Wire>;
 pub type Consents = ConsentServiceClient<Wire>;
+pub type Relationships = RelationshipServiceClient<Wire>;
 pub type ApiKeys = ApiKeyServiceClient<Wire>;
 
 /// Profile on a fresh database.
@@ -125,6 +128,10 @@ impl House {
 
     pub fn consents_of(&self, tenant: &str) -> Consents {
         ConsentServiceClient::new(self.wire(TenantId::parse(tenant).expect("a tenant")))
+    }
+
+    pub fn relationships(&self) -> Relationships {
+        RelationshipServiceClient::new(self.wire(TenantId::embedded_default()))
     }
 
     pub fn api_keys_as(&self, ctx: Ctx) -> ApiKeys {

@@ -1,5 +1,6 @@
 //! Requests to profile.
 
+use anyhow::Context as _;
 use serde_json::{Value, json};
 
 use super::Scene;
@@ -9,6 +10,7 @@ const DELETE: &str = "dossier.profile.v1.CustomerService/DeleteCustomer";
 const DEFINE: &str = "dossier.profile.v1.AttributeDefinitionService/CreateAttributeDefinition";
 const NOTICE: &str = "dossier.profile.v1.ConsentService/CreateConsentNotice";
 const RECORD: &str = "dossier.profile.v1.ConsentService/RecordConsent";
+const RELATE: &str = "dossier.profile.v1.RelationshipService/CreateRelationship";
 
 pub(super) async fn bodies(scene: &Scene, method: &str) -> anyhow::Result<Option<Vec<Value>>> {
     let method = method.trim_start_matches("dossier.profile.v1.");
@@ -93,6 +95,30 @@ pub(super) async fn bodies(scene: &Scene, method: &str) -> anyhow::Result<Option
         "ConsentService/ListConsents" | "ConsentService/ListConsentEntries" => {
             json!({"customer": agreed(scene).await?, "page_size": 5})
         }
+        "RelationshipService/CreateRelationship" => {
+            let (from, to) = (scene.made(CREATE).await?, scene.made(CREATE).await?);
+            relationship(&from, &to, "SIBLING")
+        }
+        "RelationshipService/EndRelationship" => json!({"name": scene.made(RELATE).await?}),
+        "RelationshipService/ListRelationships" => {
+            let (from, to) = (scene.made(CREATE).await?, scene.made(CREATE).await?);
+            scene
+                .call(RELATE, relationship(&from, &to, "PARENT"))
+                .await?;
+            json!({"customer": to, "page_size": 5})
+        }
+        "RelationshipService/GetHousehold" => {
+            let (member, household) = (scene.made(CREATE).await?, organization(scene).await?);
+            let body = relationship(&member, &household, "HOUSEHOLD_MEMBER");
+            scene.call(RELATE, body).await?;
+            json!({"customer": member})
+        }
+        "RelationshipService/GetOrganizationTree" => {
+            let (parent, child) = (organization(scene).await?, organization(scene).await?);
+            let body = relationship(&child, &parent, "SUBSIDIARY");
+            scene.call(RELATE, body).await?;
+            json!({"customer": child})
+        }
         _ => return Ok(None),
     };
     Ok(Some(vec![body]))
@@ -172,6 +198,22 @@ async fn agreed(scene: &Scene) -> anyhow::Result<String> {
     let customer = scene.made(CREATE).await?;
     scene.call(RECORD, consent(scene, &customer).await?).await?;
     Ok(customer)
+}
+
+fn relationship(from: &str, to: &str, kind: &str) -> Value {
+    let kind = format!("RELATIONSHIP_TYPE_{kind}");
+    // What ends now began before.
+    let start = "2020-01-01T00:00:00Z";
+    json!({"relationship": {"from": from, "to": to, "type": kind, "start_time": start}})
+}
+
+async fn organization(scene: &Scene) -> anyhow::Result<String> {
+    let customer = json!({
+        "type": "CUSTOMER_TYPE_ORGANIZATION",
+        "display_name": scene.words("有限公司"),
+    });
+    let made = scene.call(CREATE, json!({"customer": customer})).await?;
+    super::name(&made).context("a customer has a name")
 }
 
 /// The tenant's own fields that [`person`] fills: one of each class that holds text, and a number.
