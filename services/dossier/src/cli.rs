@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 
 use crate::command::{
     access, apikey, audit, consent, customer, export, health, import, keys, migrate, relationship,
-    report, restored, segment, serve, token,
+    report, restored, segment, serve, tag, token,
 };
 use crate::demo;
 use crate::failure::{Failure, Result};
@@ -74,6 +74,9 @@ enum Command {
     /// Read and write how customers belong together
     #[command(subcommand)]
     Relationship(relationship::Relationship),
+    /// List, rename and merge tags
+    #[command(subcommand)]
+    Tag(tag::Tag),
     /// Try rules and see who is in a segment
     #[command(subcommand)]
     Segment(segment::Segment),
@@ -128,6 +131,7 @@ fn execute(command: Command, output: &Output) -> Result<()> {
             Command::Customer(customer) => customer.run(output).await,
             Command::Consent(consent) => consent.run(output).await,
             Command::Relationship(relationship) => relationship.run(output).await,
+            Command::Tag(tag) => tag.run(output).await,
             Command::Segment(segment) => segment.run(output).await,
             Command::Report(report) => report.run(output).await,
         }

@@ -64,6 +64,8 @@ pub enum Error {
     Circle(CustomerId),
     #[error("An organization is put under at most 100 others, one above the other.")]
     TooManyLevels,
+    #[error("Somebody has the new tag already; merge the tags instead.")]
+    TagExists,
     #[error("A notice has at most 1,000 versions; make another notice.")]
     TooManyVersions,
     #[error("A customer has at most 1,000 entries of consent; only withdrawals are taken beyond.")]
@@ -100,6 +102,7 @@ impl Error {
             Self::CustomerExists(_)
             | Self::IdentifierTaken { .. }
             | Self::RelationshipExists(_)
+            | Self::TagExists
             | Self::DefinitionExists(_) => Reason::AlreadyExists,
             Self::IdentityConflict(_) => Reason::IdentityConflict,
             Self::EtagMismatch { .. } => Reason::EtagMismatch,
@@ -156,6 +159,7 @@ impl From<Error> for kernel::Error {
             Error::NoRelationship(id) | Error::RelationshipExists(id) => {
                 plain().with("resource", format!("relationships/{id}"))
             }
+            Error::TagExists => plain(),
             Error::TooManyLevels => plain().with("limit", "100"),
             Error::TooManyVersions | Error::TooManyConsents => plain().with("limit", "1000"),
             Error::TooManyApiKeys => plain().with("limit", "1000"),

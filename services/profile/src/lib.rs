@@ -23,6 +23,7 @@ pub fn recipe() -> Recipe {
             "dossier.profile.v1.AttributeDefinitionService",
             "dossier.profile.v1.ConsentService",
             "dossier.profile.v1.RelationshipService",
+            "dossier.profile.v1.TagService",
             "dossier.access.v1.ApiKeyService",
         ],
         migrations: store::migrations,

@@ -1,4 +1,4 @@
-//! Limits on what is said of consents and relationships.
+//! Limits on what is said of consents, relationships and tags.
 
 use serde_json::{Value, json};
 
@@ -102,6 +102,23 @@ pub fn limits() -> Vec<Limit> {
             1_000,
             Invalid("node_count_max"),
             |ground, n| vec![json!({"customer": ground.organization, "node_count_max": n})],
+        ),
+        limit(
+            "tags of a merger",
+            "dossier.profile.v1.TagService/MergeTags",
+            50,
+            Invalid("tags"),
+            |_, n| {
+                let tags = many(n, |number| json!(format!("tag {number}")));
+                vec![json!({"tags": tags, "into_tag": "limits"})]
+            },
+        ),
+        limit(
+            "new name of a tag",
+            "dossier.profile.v1.TagService/RenameTag",
+            64,
+            Invalid("new_tag"),
+            |_, n| vec![json!({"tag": unique(), "new_tag": unique() + &x(n - unique().len())})],
         ),
     ]
 }

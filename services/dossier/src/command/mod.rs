@@ -16,4 +16,5 @@ pub(crate) mod report;
 pub(crate) mod restored;
 pub(crate) mod segment;
 pub(crate) mod serve;
+pub(crate) mod tag;
 pub(crate) mod token;

@@ -2,8 +2,8 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `customer_service`, `attribute_definition_service`, `consent_service`, `relationship_service`, `api_key_service` | the handlers; each reads as a table of contents |
-//! | `request` | requests to commands |
+//! | `customer_service`, `attribute_definition_service`, `consent_service`, `relationship_service`, `tag_service`, `api_key_service` | the handlers; each reads as a table of contents |
+//! | `request`, `tag` | requests to commands |
 //! | `draft`, `mask` | what a message and its mask say about a customer |
 //! | `customer`, `value`, `enums`, `attribute_definition`, `consent`, `consent_notice`, `relationship`, `api_key` | the domain's values to messages and back |
 //! | `watch` | changes to messages |
@@ -31,6 +31,8 @@ mod protobuf_json;
 mod relationship;
 mod relationship_service;
 mod request;
+mod tag;
+mod tag_service;
 mod value;
 mod watch;
 
@@ -39,6 +41,7 @@ use dossier_proto::profile::v1::attribute_definition_service_server::AttributeDe
 use dossier_proto::profile::v1::consent_service_server::ConsentServiceServer;
 use dossier_proto::profile::v1::customer_service_server::CustomerServiceServer;
 use dossier_proto::profile::v1::relationship_service_server::RelationshipServiceServer;
+use dossier_proto::profile::v1::tag_service_server::TagServiceServer;
 use dossier_rpc::configured;
 use tonic::service::Routes;
 
@@ -58,6 +61,7 @@ pub fn routes(profile: Profile) -> Routes {
         )))
         .add_service(configured!(ConsentServiceServer::new(api.clone())))
         .add_service(configured!(RelationshipServiceServer::new(api.clone())))
+        .add_service(configured!(TagServiceServer::new(api.clone())))
         .add_service(configured!(ApiKeyServiceServer::new(api)))
 }
 

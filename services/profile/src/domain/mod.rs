@@ -71,5 +71,5 @@ pub use key::{Key, KeyKind};
 pub use many::Many;
 pub use outline::{AddressOutline, Outline};
 pub use relationship::{LEVELS_MAX, NewRelationship, Relationship, RelationshipType, Span, climb};
-pub use tag::COUNT_MAX as TAGS_MAX;
+pub use tag::{COUNT_MAX as TAGS_MAX, Retag};
 pub use violations::Violations;

@@ -10,6 +10,7 @@
 //! | every live customer, tenant after tenant | [`snapshot`] |
 //! | what must go for good | [`purge`] |
 //! | a tenant's own fields | [`attribute_definition`] |
+//! | who has a tag, and how many | [`customer_tag`] |
 //! | what customers agreed to, and were told | [`consent_entry`], [`consent_notice`] |
 //! | who belongs to whom | [`relationship`] |
 //! | the secrets of programs | [`api_key`] |
@@ -23,7 +24,7 @@ pub mod consent_entry;
 pub mod consent_notice;
 pub mod customer;
 pub mod customer_key;
-mod customer_tag;
+pub mod customer_tag;
 pub mod list;
 mod migration;
 pub mod purge;

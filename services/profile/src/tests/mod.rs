@@ -15,6 +15,7 @@ mod purges;
 mod relationships;
 mod rotations;
 mod sights;
+mod tags;
 mod upserts;
 mod watches;
 
@@ -35,6 +36,7 @@ use dossier_proto::profile::v1::attribute_definition_service_client::AttributeDe
 use dossier_proto::profile::v1::consent_service_client::ConsentServiceClient;
 use dossier_proto::profile::v1::customer_service_client::CustomerServiceClient;
 use dossier_proto::profile::v1::relationship_service_client::RelationshipServiceClient;
+use dossier_proto::profile::v1::tag_service_client::TagServiceClient;
 use dossier_vault::{RootKey, Vault};
 use sea_orm_migration::MigrationTrait;
 use tokio_util::sync::CancellationToken;
@@ -52,6 +54,7 @@ pub type Customers = CustomerServiceClient<Wire>;
 pub type Definitions = AttributeDefinitionServiceClient<Wire>;
 pub type Consents = ConsentServiceClient<Wire>;
 pub type Relationships = RelationshipServiceClient<Wire>;
+pub type Tags = TagServiceClient<Wire>;
 pub type ApiKeys = ApiKeyServiceClient<Wire>;
 
 /// Profile on a fresh database.
@@ -132,6 +135,14 @@ impl House {
 
     pub fn relationships(&self) -> Relationships {
         RelationshipServiceClient::new(self.wire(TenantId::embedded_default()))
+    }
+
+    pub fn tags(&self) -> Tags {
+        TagServiceClient::new(self.wire(TenantId::embedded_default()))
+    }
+
+    pub fn tags_of(&self, tenant: &str) -> Tags {
+        TagServiceClient::new(self.wire(TenantId::parse(tenant).expect("a tenant")))
     }
 
     pub fn api_keys_as(&self, ctx: Ctx) -> ApiKeys {

@@ -119,6 +119,18 @@ pub(super) async fn bodies(scene: &Scene, method: &str) -> anyhow::Result<Option
             scene.call(RELATE, body).await?;
             json!({"customer": child})
         }
+        "TagService/ListTags" => {
+            scene.made(CREATE).await?;
+            json!({"page_size": 5})
+        }
+        "TagService/RenameTag" => {
+            let number = tagged(scene).await?;
+            json!({"tag": format!("tag {number}"), "new_tag": format!("renamed {number}")})
+        }
+        "TagService/MergeTags" => {
+            let number = tagged(scene).await?;
+            json!({"tags": [format!("tag {number}")], "into_tag": "merged"})
+        }
         _ => return Ok(None),
     };
     Ok(Some(vec![body]))
@@ -214,6 +226,15 @@ async fn organization(scene: &Scene) -> anyhow::Result<String> {
     });
     let made = scene.call(CREATE, json!({"customer": customer})).await?;
     super::name(&made).context("a customer has a name")
+}
+
+/// Somebody has a tag that nobody else has: its number.
+async fn tagged(scene: &Scene) -> anyhow::Result<u64> {
+    let number = scene.number();
+    let mut customer = person(scene).await?;
+    customer["tags"] = json!([format!("tag {number}")]);
+    scene.call(CREATE, json!({"customer": customer})).await?;
+    Ok(number)
 }
 
 /// The tenant's own fields that [`person`] fills: one of each class that holds text, and a number.
