@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::command::{
-    access, apikey, audit, customer, export, health, import, keys, migrate, report, restored,
-    segment, serve, token,
+    access, apikey, audit, consent, customer, export, health, import, keys, migrate, relationship,
+    report, restored, segment, serve, tag, token,
 };
 use crate::demo;
 use crate::failure::{Failure, Result};
@@ -68,6 +68,15 @@ enum Command {
     /// Read customers and their histories, and bring back what they were
     #[command(subcommand)]
     Customer(customer::Customer),
+    /// Read and write what customers agreed to
+    #[command(subcommand)]
+    Consent(consent::Consent),
+    /// Read and write how customers belong together
+    #[command(subcommand)]
+    Relationship(relationship::Relationship),
+    /// List, rename and merge tags
+    #[command(subcommand)]
+    Tag(tag::Tag),
     /// Try rules and see who is in a segment
     #[command(subcommand)]
     Segment(segment::Segment),
@@ -120,6 +129,9 @@ fn execute(command: Command, output: &Output) -> Result<()> {
             Command::Import(import) => import.run(output).await,
             Command::Export(export) => export.run(output).await,
             Command::Customer(customer) => customer.run(output).await,
+            Command::Consent(consent) => consent.run(output).await,
+            Command::Relationship(relationship) => relationship.run(output).await,
+            Command::Tag(tag) => tag.run(output).await,
             Command::Segment(segment) => segment.run(output).await,
             Command::Report(report) => report.run(output).await,
         }

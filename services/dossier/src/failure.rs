@@ -26,6 +26,8 @@ pub(crate) enum Failure {
     },
     /// The audit log is not as it was signed.
     Tampered { finding_count: usize },
+    /// A purpose may not be pursued.
+    NoConsent,
     /// The system says no.
     Io { what: String, error: io::Error },
 }
@@ -48,7 +50,7 @@ impl Failure {
             Self::Usage(_) => 64,
             Self::RowsLeftOut { .. } => 65,
             Self::Unreachable { .. } => 69,
-            Self::NotServing { .. } | Self::Tampered { .. } => 1,
+            Self::NotServing { .. } | Self::Tampered { .. } | Self::NoConsent => 1,
             Self::Io { .. } => 74,
             Self::Local(error) if error.reason() == Reason::InvalidArgument => 64,
             Self::Refused(error) | Self::Local(error) => match error.reason() {
@@ -82,6 +84,7 @@ impl Failure {
             | Self::NotServing { .. }
             | Self::RowsLeftOut { .. }
             | Self::Tampered { .. }
+            | Self::NoConsent
             | Self::Io { .. } => None,
         }
     }
@@ -111,6 +114,7 @@ impl std::fmt::Display for Failure {
                 f,
                 "The audit log is not as it was signed: {finding_count} findings."
             ),
+            Self::NoConsent => f.write_str("The purpose may not be pursued."),
             Self::Io { what, error } => write!(f, "{what}: {error}."),
         }
     }

@@ -56,6 +56,28 @@ pub enum Error {
     NotYoursToGive,
     #[error("A tenant has at most 500 attribute definitions.")]
     TooManyDefinitions,
+    #[error("consentNotices/{0} has no such version in this tenant.")]
+    NoNotice(String),
+    #[error("relationships/{0} does not exist in this tenant.")]
+    NoRelationship(Uuid),
+    #[error("relationships/{0} says the same of the same time; end it first.")]
+    RelationshipExists(Uuid),
+    #[error("{} belongs to a household at that time.", .0.to_name())]
+    SecondHousehold(CustomerId),
+    #[error("{} has no household at that time.", .0.to_name())]
+    NoHousehold(CustomerId),
+    #[error("{} has a superior in the organization tree at that time.", .0.to_name())]
+    SecondSuperior(CustomerId),
+    #[error("{} is above already: the organization tree would close to a circle.", .0.to_name())]
+    Circle(CustomerId),
+    #[error("An organization is put under at most 100 others, one above the other.")]
+    TooManyLevels,
+    #[error("Somebody has the new tag already; merge the tags instead.")]
+    TagExists,
+    #[error("A notice has at most 1,000 versions; make another notice.")]
+    TooManyVersions,
+    #[error("A customer has at most 1,000 entries of consent; only withdrawals are taken beyond.")]
+    TooManyConsents,
     /// What is stored cannot be read: a fault of ours or of the disk.
     #[error("a stored {what} cannot be read")]
     Unreadable {
@@ -80,19 +102,31 @@ impl Error {
             Self::NoCustomer(_)
             | Self::NoRevision(..)
             | Self::NoDefinition(_)
+            | Self::NoNotice(_)
+            | Self::NoRelationship(_)
+            | Self::NoHousehold(_)
             | Self::NoApiKey(_) => Reason::NotFound,
             Self::NotYoursToGive => Reason::PermissionDenied,
             Self::NotYours(_) => Reason::PermissionDenied,
-            Self::CustomerExists(_) | Self::IdentifierTaken { .. } | Self::DefinitionExists(_) => {
-                Reason::AlreadyExists
-            }
+            Self::CustomerExists(_)
+            | Self::IdentifierTaken { .. }
+            | Self::RelationshipExists(_)
+            | Self::TagExists
+            | Self::DefinitionExists(_) => Reason::AlreadyExists,
             Self::IdentityConflict(_) => Reason::IdentityConflict,
             Self::EtagMismatch { .. } => Reason::EtagMismatch,
             Self::Deleted(_)
             | Self::NotDeleted(_)
+            | Self::SecondHousehold(_)
+            | Self::SecondSuperior(_)
+            | Self::Circle(_)
             | Self::IdentifierOfDeleted { .. }
             | Self::BeforeHistory(..) => Reason::FailedPrecondition,
-            Self::TooManyDefinitions | Self::TooManyApiKeys => Reason::LimitExceeded,
+            Self::TooManyDefinitions
+            | Self::TooManyApiKeys
+            | Self::TooManyVersions
+            | Self::TooManyLevels
+            | Self::TooManyConsents => Reason::LimitExceeded,
             Self::Unreadable { .. } => Reason::Internal,
         }
     }
@@ -115,6 +149,10 @@ impl From<Error> for kernel::Error {
             }
             | Error::Deleted(id)
             | Error::BeforeHistory(id, _)
+            | Error::SecondHousehold(id)
+            | Error::NoHousehold(id)
+            | Error::SecondSuperior(id)
+            | Error::Circle(id)
             | Error::NotDeleted(id) => plain().with("resource", id.to_name()),
             Error::NoRevision(id, revision) => {
                 plain().with("resource", revision_name(*id, *revision))
@@ -131,6 +169,13 @@ impl From<Error> for kernel::Error {
             }
             Error::NoApiKey(id) => plain().with("resource", format!("apiKeys/{id}")),
             Error::NotYoursToGive => plain().with("permission", "access.api_keys.write"),
+            Error::NoNotice(id) => plain().with("resource", format!("consentNotices/{id}")),
+            Error::NoRelationship(id) | Error::RelationshipExists(id) => {
+                plain().with("resource", format!("relationships/{id}"))
+            }
+            Error::TagExists => plain(),
+            Error::TooManyLevels => plain().with("limit", "100"),
+            Error::TooManyVersions | Error::TooManyConsents => plain().with("limit", "1000"),
             Error::TooManyApiKeys => plain().with("limit", "1000"),
             Error::TooManyDefinitions => plain().with("limit", "500"),
             Error::Unreadable { .. } => Self::internal(error),

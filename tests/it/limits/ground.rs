@@ -8,6 +8,9 @@ pub struct Ground {
     pub caller: Caller,
     /// `customers/{customer}`
     pub customer: String,
+    /// Another person.
+    pub relative: String,
+    pub organization: String,
     /// `segments/{segment}`
     pub segment: String,
     pub invitation: String,
@@ -20,6 +23,11 @@ impl Ground {
         let create = "dossier.profile.v1.CustomerService/CreateCustomer";
         let body = json!({"customer": person()});
         let customer = name(&caller, create, body, "name").await?;
+        let relative = name(&caller, create, json!({"customer": person()}), "name").await?;
+        let mut organization = person();
+        organization["type"] = json!("CUSTOMER_TYPE_ORGANIZATION");
+        let body = json!({"customer": organization});
+        let organization = name(&caller, create, body, "name").await?;
         for (id, kind) in [
             ("limits_text", "ATTRIBUTE_TYPE_STRING"),
             ("limits_list", "ATTRIBUTE_TYPE_STRING_LIST"),
@@ -46,6 +54,8 @@ impl Ground {
         Ok(Self {
             caller,
             customer,
+            relative,
+            organization,
             segment,
             invitation,
             case,

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::ground::{Ground, case, interaction, person, question, unique};
-use super::{Expected, Limit};
+use super::{Expected, Limit, profile};
 
 use Expected::{Filter, Invalid};
 
@@ -23,13 +23,14 @@ pub fn limits() -> Vec<Limit> {
         interactions(),
         segments(),
         feedback(),
+        profile::limits(),
     ]
     .into_iter()
     .flatten()
     .collect()
 }
 
-fn limit(
+pub fn limit(
     row: &'static str,
     rpc: &'static str,
     most: usize,
@@ -45,7 +46,7 @@ fn limit(
     }
 }
 
-fn x(count: usize) -> String {
+pub fn x(count: usize) -> String {
     "x".repeat(count)
 }
 
@@ -56,7 +57,7 @@ fn customer(field: &str, value: Value) -> Vec<Value> {
 }
 
 /// Each item from its number.
-fn many(count: usize, item: impl Fn(usize) -> Value) -> Value {
+pub fn many(count: usize, item: impl Fn(usize) -> Value) -> Value {
     (0..count).map(item).collect()
 }
 

@@ -42,9 +42,10 @@ const FOREIGN_ROW: &str = "a row of another tenant was read";
 /// Tables whose rows a caller can name or is shown. Of the others, rows are found by ids of rows of
 /// these, and of `customer_key` by values that are made with the tenant's key.
 #[cfg(feature = "failpoints")]
-const NAMED: [&str; 12] = [
+const NAMED: [&str; 13] = [
     "customer",
     "attribute_definition",
+    "consent_notice",
     "api_key",
     "interaction",
     "segment",

@@ -2,10 +2,10 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `customer_service`, `revision_service`, `attribute_definition_service`, `api_key_service` | the handlers; each reads as a table of contents |
-//! | `request` | requests to commands |
+//! | `customer_service`, `revision_service`, `attribute_definition_service`, `consent_service`, `relationship_service`, `tag_service`, `api_key_service` | the handlers; each reads as a table of contents |
+//! | `request`, `tag` | requests to commands |
 //! | `draft`, `mask` | what a message and its mask say about a customer |
-//! | `customer`, `revision`, `value`, `enums`, `attribute_definition`, `api_key` | the domain's values to messages and back |
+//! | `customer`, `revision`, `value`, `enums`, `attribute_definition`, `consent`, `consent_notice`, `relationship`, `api_key` | the domain's values to messages and back |
 //! | `watch` | changes to messages |
 //! | `entry`, `attribute_text` | what files say of customers, to drafts and from messages |
 //! | `export`, `protobuf_json` | customers to files |
@@ -16,6 +16,9 @@ mod api_key_service;
 mod attribute_definition;
 mod attribute_definition_service;
 mod attribute_text;
+mod consent;
+mod consent_notice;
+mod consent_service;
 mod customer;
 mod customer_service;
 mod draft;
@@ -25,16 +28,23 @@ mod export;
 mod import;
 mod mask;
 mod protobuf_json;
+mod relationship;
+mod relationship_service;
 mod request;
 mod revision;
 mod revision_service;
+mod tag;
+mod tag_service;
 mod value;
 mod watch;
 
 use dossier_proto::access::v1::api_key_service_server::ApiKeyServiceServer;
 use dossier_proto::profile::v1::attribute_definition_service_server::AttributeDefinitionServiceServer;
+use dossier_proto::profile::v1::consent_service_server::ConsentServiceServer;
 use dossier_proto::profile::v1::customer_service_server::CustomerServiceServer;
+use dossier_proto::profile::v1::relationship_service_server::RelationshipServiceServer;
 use dossier_proto::profile::v1::revision_service_server::RevisionServiceServer;
+use dossier_proto::profile::v1::tag_service_server::TagServiceServer;
 use dossier_rpc::configured;
 use tonic::service::Routes;
 
@@ -53,6 +63,9 @@ pub fn routes(profile: Profile) -> Routes {
         .add_service(configured!(AttributeDefinitionServiceServer::new(
             api.clone()
         )))
+        .add_service(configured!(ConsentServiceServer::new(api.clone())))
+        .add_service(configured!(RelationshipServiceServer::new(api.clone())))
+        .add_service(configured!(TagServiceServer::new(api.clone())))
         .add_service(configured!(ApiKeyServiceServer::new(api)))
 }
 

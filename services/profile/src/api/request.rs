@@ -278,21 +278,7 @@ pub fn lookup(request: wire::LookupCustomersRequest) -> Result<Vec<Question>> {
     let mut problems = Violations::default();
     let mut questions = Vec::with_capacity(keys.len() + names.len());
     for (index, key) in keys.into_iter().enumerate() {
-        let CustomerKey { key, region_code } = key;
-        let region = (!region_code.is_empty()).then_some(region_code.as_str());
-        let key = match key {
-            Some(WireKey::Email(email)) => Key::email(&email).ok(),
-            Some(WireKey::Phone(phone)) => Key::phone(&phone, region).ok(),
-            Some(WireKey::ExternalId(id)) => {
-                Key::external_id(external_id(id), "", &mut Violations::default())
-            }
-            None => {
-                let words = "must be an email, a phone or an external_id";
-                problems.add_to_request(format!("keys[{index}]"), words);
-                None
-            }
-        };
-        questions.push(key.map_or(Question::Nobody, Question::Key));
+        questions.push(question(key, &format!("keys[{index}]"), &mut problems));
     }
     for (index, name) in names.iter().enumerate() {
         match CustomerId::from_name(name) {
@@ -302,6 +288,42 @@ pub fn lookup(request: wire::LookupCustomersRequest) -> Result<Vec<Question>> {
     }
     problems.into_result()?;
     Ok(questions)
+}
+
+/// Whom a key asks for; `path` is where it is in the request.
+pub fn question(key: CustomerKey, path: &str, problems: &mut Violations) -> Question {
+    let CustomerKey { key, region_code } = key;
+    let region = (!region_code.is_empty()).then_some(region_code.as_str());
+    let key = match key {
+        Some(WireKey::Email(email)) => Key::email(&email).ok(),
+        Some(WireKey::Phone(phone)) => Key::phone(&phone, region).ok(),
+        Some(WireKey::ExternalId(id)) => {
+            Key::external_id(external_id(id), "", &mut Violations::default())
+        }
+        None => {
+            problems.add_to_request(path, "must be an email, a phone or an external_id");
+            None
+        }
+    };
+    key.map_or(Question::Nobody, Question::Key)
+}
+
+/// As [`customer_name`], among what else is wrong: a name that is none is nobody's.
+pub fn name_in(field: &str, name: &str, problems: &mut Violations) -> CustomerId {
+    CustomerId::from_name(name).unwrap_or_else(|| {
+        problems.add_to_request(field, NAME_WORDS);
+        CustomerId(Uuid::nil())
+    })
+}
+
+/// As [`PageSize::from_request`], among what else is wrong.
+pub fn page_size(page_size: i32, problems: &mut Violations) -> PageSize {
+    PageSize::from_request(page_size).unwrap_or_else(|error| {
+        for violation in error.violations() {
+            problems.add_to_request(&violation.field, &violation.description);
+        }
+        PageSize(PageSize::DEFAULT)
+    })
 }
 
 pub fn customer_name(field: &str, name: &str) -> Result<CustomerId> {
@@ -326,7 +348,7 @@ pub fn invalid(field: &str, words: &str) -> Error {
     Error::invalid(vec![Violation::new(field, words)])
 }
 
-fn limit(count: usize, field: &str) -> Result<()> {
+pub fn limit(count: usize, field: &str) -> Result<()> {
     if count <= BATCH_MAX {
         return Ok(());
     }

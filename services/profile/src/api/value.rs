@@ -6,7 +6,7 @@ use dossier_proto::common::v1 as common;
 use dossier_proto::profile::v1::attribute_value::Kind;
 use dossier_proto::profile::v1::{AttributeValue as Wire, StringList};
 
-use crate::domain::{AttributeValue, Date};
+use crate::domain::{AttributeValue, Date, Violations};
 
 pub fn encode_time(time: Timestamp) -> prost_types::Timestamp {
     let (seconds, nanos) = time.to_secs_nanos();
@@ -17,6 +17,16 @@ pub fn encode_time(time: Timestamp) -> prost_types::Timestamp {
 pub fn decode_time(time: prost_types::Timestamp) -> Result<Timestamp, &'static str> {
     Timestamp::from_secs_nanos(time.seconds, time.nanos)
         .ok_or("must be an instant of the years 1 to 9999")
+}
+
+/// An instant of a request, where there is one; `problems` names one that is none.
+pub fn time_in(
+    field: &str,
+    time: Option<prost_types::Timestamp>,
+    problems: &mut Violations,
+) -> Option<Timestamp> {
+    let words = |words| problems.add_to_request(field, words);
+    decode_time(time?).map_err(words).ok()
 }
 
 pub fn encode_date(date: Date) -> common::Date {

@@ -1,16 +1,23 @@
 //! The use cases: load, decide (domain), save and stage the change, in one transaction.
 
 mod api_key;
+mod attached;
 mod attribute_definition;
+mod consent;
+mod consent_check;
+mod consent_notice;
 mod customer;
 mod export;
 mod import;
 mod list;
 mod lookup;
+mod organization_tree;
 mod purge;
 mod reindex;
+mod relationship;
 mod revision;
 mod seen;
+mod tag;
 mod unit;
 mod upsert;
 mod watch;
@@ -31,14 +38,19 @@ use crate::error::Error;
 use crate::store;
 
 pub use api_key::Made;
+pub use consent::Recorded;
+pub use consent_check::ConsentQuestion;
 pub use customer::{BATCH_MAX, Update};
 pub use export::Export;
 pub use import::{Batch, BatchReport, Import, ImportRow, RowError};
 pub use list::List;
 pub use lookup::{Lookup, Question};
+pub use organization_tree::{Extent, Household, Tree};
 pub use reindex::reindex;
+pub use relationship::Related;
 pub use revision::{Deed, Origins, Revised, Rollback};
 pub use seen::Seen;
+pub use tag::Retagged;
 pub use unit::{Done, Effect};
 pub use upsert::Upsert;
 pub use watch::Watched;

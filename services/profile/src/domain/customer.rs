@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Address, Attribute, Checked, ContactPoint, Date, Definitions, Draft, ExternalId, FIRST, Hidden,
-    Industry, Key, Violations, address, contact_point, external_id, tag,
+    Industry, Key, Retag, Violations, address, contact_point, external_id, tag,
 };
 
 /// How long a deleted file is kept before it is purged.
@@ -158,6 +158,15 @@ impl Customer {
         self.purge_time = Some(now.plus(RETENTION));
         self.touch(now);
         true
+    }
+
+    /// Puts one tag in the place of others; says whether that changed anything.
+    pub fn retag(&mut self, retag: &Retag, now: Timestamp) -> bool {
+        let changes = retag.apply(&mut self.tags);
+        if changes {
+            self.touch(now);
+        }
+        changes
     }
 
     /// Brings the file back; says whether it was deleted.

@@ -12,6 +12,9 @@
 //! | who made a revision of a file, what it changed, and which gave each value | [`Origin`], [`Difference`], [`Tracer`] |
 //! | a tenant's own fields | [`AttributeDefinition`], [`AttributeEvolution`], [`AttributeValue`] |
 //! | a secret of a program, and who may make one | [`ApiKey`] |
+//! | what a customer agreed to, and what that comes to | [`Consent`], [`judge_consent`] |
+//! | what customers are told before | [`ConsentNotice`] |
+//! | who belongs to whom | [`Relationship`] |
 //! | one spelling of the same thing | [`normalize`] |
 //! | codes with a checksum | `resident_id`, `credit_code` |
 //! | codes of a published list | `division`, `postal_code`, [`Industry`] |
@@ -21,6 +24,8 @@ mod api_key;
 mod attribute;
 mod attribute_definition;
 mod attribute_evolution;
+mod consent;
+mod consent_notice;
 mod contact_point;
 mod credit_code;
 mod customer;
@@ -37,6 +42,7 @@ mod origin;
 mod outline;
 mod postal_code;
 mod provenance;
+mod relationship;
 mod resident_id;
 mod revision;
 mod tag;
@@ -50,6 +56,14 @@ pub use attribute_definition::{
     NewAttributeDefinition, Protection, is_id as is_attribute_id,
 };
 pub use attribute_evolution::AttributeEvolution;
+pub use consent::{
+    Consent, ConsentDecision, ConsentKind, ConsentReason, ENTRIES_MAX as CONSENTS_MAX, LegalBasis,
+    NewConsent, Stance, Verdict, judge as judge_consent, name_of as consent_name,
+};
+pub use consent_notice::{
+    ConsentNotice, NewConsentNotice, NoticePurpose, NoticeText, SeparateReason,
+    VERSIONS_MAX as NOTICE_VERSIONS_MAX,
+};
 pub use contact_point::{COUNT_MAX as CONTACT_POINTS_MAX, ContactPoint, ContactPointType};
 pub use customer::{Customer, CustomerType, Gender};
 pub use date::Date;
@@ -62,6 +76,7 @@ pub use many::Many;
 pub use origin::{Origin, Source};
 pub use outline::{AddressOutline, Outline};
 pub use provenance::{Found, Tracer};
+pub use relationship::{LEVELS_MAX, NewRelationship, Relationship, RelationshipType, Span, climb};
 pub use revision::{Difference, FIRST};
-pub use tag::COUNT_MAX as TAGS_MAX;
+pub use tag::{COUNT_MAX as TAGS_MAX, Retag};
 pub use violations::Violations;

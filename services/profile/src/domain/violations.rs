@@ -1,5 +1,6 @@
 //! Everything that is wrong with a request, collected before any of it is refused.
 
+use dossier_kernel::violations::is_own_name;
 use dossier_kernel::{Error, Violation};
 
 /// What is kept; an answer lists fewer. Beyond it violations are counted, so that what is wrong with
@@ -30,6 +31,15 @@ impl Violations {
         match self.request.len() < KEPT_MAX {
             true => self.request.push(Violation::new(field, description)),
             false => self.left_out += 1,
+        }
+    }
+
+    /// Objects to a name in the request around the customer that is none of the tenant's own.
+    pub fn check_own_name(&mut self, field: impl Into<String>, value: &str) {
+        if !is_own_name(value) {
+            let words =
+                "must have 1 to 63 characters of a-z, 0-9, '_' and '.', beginning with a letter";
+            self.add_to_request(field, words);
         }
     }
 

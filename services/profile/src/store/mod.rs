@@ -11,6 +11,9 @@
 //! | every live customer, tenant after tenant | [`snapshot`] |
 //! | what must go for good | [`purge`] |
 //! | a tenant's own fields | [`attribute_definition`] |
+//! | who has a tag, and how many | [`customer_tag`] |
+//! | what customers agreed to, and were told | [`consent_entry`], [`consent_notice`] |
+//! | who belongs to whom | [`relationship`] |
 //! | the secrets of programs | [`api_key`] |
 //! | what the feed carries | [`ChangeBody`] |
 
@@ -18,13 +21,16 @@ pub mod api_key;
 pub mod attribute_definition;
 mod change;
 mod columns;
+pub mod consent_entry;
+pub mod consent_notice;
 pub mod customer;
 pub mod customer_key;
-mod customer_tag;
+pub mod customer_tag;
 pub mod list;
 mod migration;
 pub mod purge;
 mod registry;
+pub mod relationship;
 pub mod revision;
 pub mod save;
 mod sealed;

@@ -7,7 +7,7 @@ use sea_orm::sea_query::{Expr, ExprTrait, Query};
 use sea_orm::{ConnectionTrait, FromQueryResult, Order};
 
 use super::customer::{self, Column, Entity, Model};
-use super::{customer_key, customer_tag, revision};
+use super::{consent_entry, customer_key, customer_tag, relationship, revision};
 
 #[derive(FromQueryResult)]
 struct Due {
@@ -69,6 +69,12 @@ pub async fn delete(
         .exec(tx.conn())
         .await
         .map_err(dossier_db::error)?;
+    dossier_db::delete_many::<consent_entry::Entity>(tenant)
+        .filter(consent_entry::Column::CustomerId.is_in(ids.iter().copied()))
+        .exec(tx.conn())
+        .await
+        .map_err(dossier_db::error)?;
+    relationship::delete_of(tx, tenant, &ids).await?;
     dossier_db::delete_many::<Entity>(tenant)
         .filter(Column::Id.is_in(ids))
         .exec(tx.conn())

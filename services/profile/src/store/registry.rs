@@ -16,6 +16,12 @@ pub const REGISTRY: Registry = Registry {
             owner: Owner::Column("customer_id"),
             columns: &["direct", "sensitive"],
         },
+        SealedTable {
+            table: "consent_entry",
+            row: "id",
+            owner: Owner::Column("customer_id"),
+            columns: &["evidence"],
+        },
     ],
     outcomes: true,
     index: Some(IndexTable {

@@ -2,6 +2,7 @@
 
 mod api_keys;
 mod codes;
+mod consents;
 mod customers;
 mod definitions;
 mod exports;
@@ -12,10 +13,12 @@ mod lists;
 mod lookups;
 mod mutations;
 mod purges;
+mod relationships;
 mod revisions;
 mod rollbacks;
 mod rotations;
 mod sights;
+mod tags;
 mod upserts;
 mod watches;
 
@@ -34,8 +37,11 @@ use dossier_proto::access::v1::api_key_service_client::ApiKeyServiceClient;
 use dossier_proto::common::v1 as common;
 use dossier_proto::profile::v1 as wire;
 use dossier_proto::profile::v1::attribute_definition_service_client::AttributeDefinitionServiceClient;
+use dossier_proto::profile::v1::consent_service_client::ConsentServiceClient;
 use dossier_proto::profile::v1::customer_service_client::CustomerServiceClient;
+use dossier_proto::profile::v1::relationship_service_client::RelationshipServiceClient;
 use dossier_proto::profile::v1::revision_service_client::RevisionServiceClient;
+use dossier_proto::profile::v1::tag_service_client::TagServiceClient;
 use dossier_vault::{RootKey, Vault};
 use sea_orm_migration::MigrationTrait;
 use tokio_util::sync::CancellationToken;
@@ -52,6 +58,9 @@ type Wire = BoxCloneSyncService<http::Request<Body>, http::Response<Body>, Infal
 pub type Customers = CustomerServiceClient<Wire>;
 pub type Revisions = RevisionServiceClient<Wire>;
 pub type Definitions = AttributeDefinitionServiceClient<Wire>;
+pub type Consents = ConsentServiceClient<Wire>;
+pub type Relationships = RelationshipServiceClient<Wire>;
+pub type Tags = TagServiceClient<Wire>;
 pub type ApiKeys = ApiKeyServiceClient<Wire>;
 
 /// Profile on a fresh database.
@@ -139,6 +148,26 @@ impl House {
 
     pub fn revisions_as(&self, ctx: Ctx) -> Revisions {
         RevisionServiceClient::new(self.wire_of_calls(ctx))
+    }
+
+    pub fn consents(&self) -> Consents {
+        ConsentServiceClient::new(self.wire(TenantId::embedded_default()))
+    }
+
+    pub fn consents_of(&self, tenant: &str) -> Consents {
+        ConsentServiceClient::new(self.wire(TenantId::parse(tenant).expect("a tenant")))
+    }
+
+    pub fn relationships(&self) -> Relationships {
+        RelationshipServiceClient::new(self.wire(TenantId::embedded_default()))
+    }
+
+    pub fn tags(&self) -> Tags {
+        TagServiceClient::new(self.wire(TenantId::embedded_default()))
+    }
+
+    pub fn tags_of(&self, tenant: &str) -> Tags {
+        TagServiceClient::new(self.wire(TenantId::parse(tenant).expect("a tenant")))
     }
 
     pub fn api_keys_as(&self, ctx: Ctx) -> ApiKeys {

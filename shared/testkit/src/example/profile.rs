@@ -1,5 +1,6 @@
 //! Requests to profile.
 
+use anyhow::Context as _;
 use serde_json::{Value, json};
 
 use super::Scene;
@@ -8,6 +9,9 @@ const CREATE: &str = "dossier.profile.v1.CustomerService/CreateCustomer";
 const UPDATE: &str = "dossier.profile.v1.CustomerService/UpdateCustomer";
 const DELETE: &str = "dossier.profile.v1.CustomerService/DeleteCustomer";
 const DEFINE: &str = "dossier.profile.v1.AttributeDefinitionService/CreateAttributeDefinition";
+const NOTICE: &str = "dossier.profile.v1.ConsentService/CreateConsentNotice";
+const RECORD: &str = "dossier.profile.v1.ConsentService/RecordConsent";
+const RELATE: &str = "dossier.profile.v1.RelationshipService/CreateRelationship";
 
 pub(super) async fn bodies(scene: &Scene, method: &str) -> anyhow::Result<Option<Vec<Value>>> {
     let method = method.trim_start_matches("dossier.profile.v1.");
@@ -72,6 +76,65 @@ pub(super) async fn bodies(scene: &Scene, method: &str) -> anyhow::Result<Option
             json!({"name": scene.made(DEFINE).await?})
         }
         "AttributeDefinitionService/ListAttributeDefinitions" => json!({"page_size": 5}),
+        "ConsentService/CreateConsentNotice" => notice(scene),
+        "ConsentService/GetConsentNotice" => json!({"name": scene.made(NOTICE).await?}),
+        "ConsentService/ListConsentNotices" => {
+            scene.made(NOTICE).await?;
+            json!({"page_size": 5})
+        }
+        "ConsentService/RecordConsent" => consent(scene, &scene.made(CREATE).await?).await?,
+        "ConsentService/WithdrawConsent" => json!({
+            "customer": agreed(scene).await?,
+            "purpose": "marketing",
+            "channel": "email",
+            "evidence": scene.words("no more of this"),
+        }),
+        "ConsentService/CheckConsent" => {
+            json!({"customer": agreed(scene).await?, "purpose": "marketing", "channel": "email"})
+        }
+        "ConsentService/BatchCheckConsent" => json!({"requests": [
+            {"customer": agreed(scene).await?, "purpose": "marketing", "channel": "sms"},
+            {"key": {"email": format!("{}@example.com", scene.word())}, "purpose": "marketing"},
+        ]}),
+        "ConsentService/ListConsents" | "ConsentService/ListConsentEntries" => {
+            json!({"customer": agreed(scene).await?, "page_size": 5})
+        }
+        "RelationshipService/CreateRelationship" => {
+            let (from, to) = (scene.made(CREATE).await?, scene.made(CREATE).await?);
+            relationship(&from, &to, "SIBLING")
+        }
+        "RelationshipService/EndRelationship" => json!({"name": scene.made(RELATE).await?}),
+        "RelationshipService/ListRelationships" => {
+            let (from, to) = (scene.made(CREATE).await?, scene.made(CREATE).await?);
+            scene
+                .call(RELATE, relationship(&from, &to, "PARENT"))
+                .await?;
+            json!({"customer": to, "page_size": 5})
+        }
+        "RelationshipService/GetHousehold" => {
+            let (member, household) = (scene.made(CREATE).await?, organization(scene).await?);
+            let body = relationship(&member, &household, "HOUSEHOLD_MEMBER");
+            scene.call(RELATE, body).await?;
+            json!({"customer": member})
+        }
+        "RelationshipService/GetOrganizationTree" => {
+            let (parent, child) = (organization(scene).await?, organization(scene).await?);
+            let body = relationship(&child, &parent, "SUBSIDIARY");
+            scene.call(RELATE, body).await?;
+            json!({"customer": child})
+        }
+        "TagService/ListTags" => {
+            scene.made(CREATE).await?;
+            json!({"page_size": 5})
+        }
+        "TagService/RenameTag" => {
+            let number = tagged(scene).await?;
+            json!({"tag": format!("tag {number}"), "new_tag": format!("renamed {number}")})
+        }
+        "TagService/MergeTags" => {
+            let number = tagged(scene).await?;
+            json!({"tags": [format!("tag {number}")], "into_tag": "merged"})
+        }
         _ => return Ok(None),
     };
     Ok(Some(vec![body]))
@@ -115,6 +178,72 @@ async fn person(scene: &Scene) -> anyhow::Result<Value> {
             "example_level": {"int_value": number.to_string()},
         },
     }))
+}
+
+fn notice(scene: &Scene) -> Value {
+    json!({
+        "consent_notice": {
+            "texts": [{"language_code": "en", "title": "News", "body": "We send you news."}],
+            "purposes": [
+                {"purpose": "marketing"},
+                {
+                    "purpose": "sharing",
+                    "separate_reasons": ["SEPARATE_CONSENT_REASON_THIRD_PARTY"],
+                },
+            ],
+            // What is recorded now happened after it.
+            "effective_time": "2020-01-01T00:00:00Z",
+        },
+        "consent_notice_id": format!("notice_{}", scene.number()),
+    })
+}
+
+async fn consent(scene: &Scene, customer: &str) -> anyhow::Result<Value> {
+    Ok(json!({
+        "customer": customer,
+        "consent": {
+            "decision": "CONSENT_DECISION_GRANTED",
+            "purpose": "marketing",
+            "channel": "email",
+            "kind": "CONSENT_KIND_GENERAL",
+            "legal_basis": "LEGAL_BASIS_CONSENT",
+            "notice": scene.made(NOTICE).await?,
+            "evidence": scene.words("ticked the box"),
+            "collected_through": "web.checkout",
+        },
+    }))
+}
+
+/// A customer with an entry in the ledger.
+async fn agreed(scene: &Scene) -> anyhow::Result<String> {
+    let customer = scene.made(CREATE).await?;
+    scene.call(RECORD, consent(scene, &customer).await?).await?;
+    Ok(customer)
+}
+
+fn relationship(from: &str, to: &str, kind: &str) -> Value {
+    let kind = format!("RELATIONSHIP_TYPE_{kind}");
+    // What ends now began before.
+    let start = "2020-01-01T00:00:00Z";
+    json!({"relationship": {"from": from, "to": to, "type": kind, "start_time": start}})
+}
+
+async fn organization(scene: &Scene) -> anyhow::Result<String> {
+    let customer = json!({
+        "type": "CUSTOMER_TYPE_ORGANIZATION",
+        "display_name": scene.words("有限公司"),
+    });
+    let made = scene.call(CREATE, json!({"customer": customer})).await?;
+    super::name(&made).context("a customer has a name")
+}
+
+/// Somebody has a tag that nobody else has: its number.
+async fn tagged(scene: &Scene) -> anyhow::Result<u64> {
+    let number = scene.number();
+    let mut customer = person(scene).await?;
+    customer["tags"] = json!([format!("tag {number}")]);
+    scene.call(CREATE, json!({"customer": customer})).await?;
+    Ok(number)
 }
 
 /// The tenant's own fields that [`person`] fills: one of each class that holds text, and a number.

@@ -8,6 +8,8 @@ mod m0005_api_key;
 mod m0006_industry;
 mod m0007_attribute_limits;
 mod m0008_revision;
+mod m0010_consent;
+mod m0011_relationship;
 
 use sea_orm_migration::MigrationTrait;
 
@@ -21,5 +23,7 @@ pub fn migrations() -> Vec<Box<dyn MigrationTrait>> {
         Box::new(m0006_industry::AddIndustry),
         Box::new(m0007_attribute_limits::AddAttributeLimits),
         Box::new(m0008_revision::CreateRevision),
+        Box::new(m0010_consent::CreateConsent),
+        Box::new(m0011_relationship::CreateRelationship),
     ]
 }
