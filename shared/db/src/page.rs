@@ -24,6 +24,8 @@ pub struct PageQuery<'q, E: EntityTrait> {
     /// Where the page before ended.
     pub after: Option<&'q [KeyValue]>,
     pub rows_max: u64,
+    /// What is on the page already; counts as one of its rows.
+    pub room: Room,
 }
 
 impl<E: EntityTrait> PageQuery<'_, E> {
@@ -41,7 +43,7 @@ impl<E: EntityTrait> PageQuery<'_, E> {
     where
         C: ConnectionTrait,
     {
-        let mut room = Room::default();
+        let mut room = self.room;
         let mut kept = Vec::new();
         let mut at = self.after.map(<[KeyValue]>::to_vec);
         for read in 0..READS_MAX {
@@ -72,13 +74,24 @@ impl<E: EntityTrait> PageQuery<'_, E> {
 }
 
 /// What is on a page.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 pub struct Room {
     rows: u64,
     bytes: usize,
+    /// What a row is believed to have before one was seen.
+    row_bytes: Option<usize>,
 }
 
 impl Room {
+    /// A page whose rows are believed to have so many bytes each: those of one thing's history are
+    /// all as large as it is.
+    pub fn of_rows_like(bytes: usize) -> Self {
+        Self {
+            row_bytes: Some(bytes),
+            ..Self::default()
+        }
+    }
+
     /// Whether a row fits that has so many bytes; the first one always does.
     pub fn takes(&mut self, bytes: usize) -> bool {
         let sum = self.bytes.saturating_add(bytes);
@@ -92,15 +105,14 @@ impl Room {
 
     /// How many more rows may fit, judged by those that are there.
     fn chunk(&self, reads: usize) -> u64 {
-        if reads == 0 {
-            return FIRST_ROWS;
-        }
         let left = BYTES_MAX.saturating_sub(self.bytes) as u64;
-        let fit = match self.rows {
-            0 => NEXT_ROWS_MAX,
-            rows => left / (self.bytes as u64 / rows).max(1) + 1,
+        let row_bytes = match (self.rows, self.row_bytes) {
+            (0, None) if reads == 0 => return FIRST_ROWS,
+            (0, None) => return NEXT_ROWS_MAX,
+            (0, Some(bytes)) => bytes as u64,
+            (rows, _) => self.bytes as u64 / rows,
         };
-        fit.min(NEXT_ROWS_MAX)
+        (left / row_bytes.max(1) + 1).min(NEXT_ROWS_MAX)
     }
 }
 
@@ -134,5 +146,7 @@ mod tests {
         let mut small = Room::default();
         small.takes(0);
         assert_eq!(small.chunk(1), NEXT_ROWS_MAX);
+        let large = Room::of_rows_like(BYTES_MAX);
+        assert_eq!(large.chunk(0), 2);
     }
 }

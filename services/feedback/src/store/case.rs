@@ -264,6 +264,7 @@ impl Cases {
             keys: &keys,
             after: after.as_ref().map(|token| token.after.as_slice()),
             rows_max: size.get(),
+            room: dossier_db::Room::default(),
         };
         let shown = |row: Model| {
             let bytes = message_bytes(&row);

@@ -268,6 +268,7 @@ impl Responses {
             keys: &keys,
             after: after.as_ref().map(|token| token.after.as_slice()),
             rows_max: size.get(),
+            room: dossier_db::Room::default(),
         };
         let shown = |row: ResponseRow| {
             let texts = row.direct.as_ref().map_or(0, Vec::len);

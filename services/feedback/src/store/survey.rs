@@ -140,6 +140,7 @@ impl Surveys {
             keys: &keys,
             after: after.as_ref().map(|token| token.after.as_slice()),
             rows_max: size.get(),
+            room: dossier_db::Room::default(),
         };
         let shown = |row: Model| {
             let bytes = MESSAGE_BYTES + row.display_name.len() + row.questions.len();

@@ -39,6 +39,7 @@ pub async fn list<C: ConnectionTrait>(
         keys: &keys(page.order),
         after: page.after,
         rows_max: page.size,
+        room: dossier_db::Room::default(),
     };
     let shown = |model: Model| {
         let bytes = bytes(&model);

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use dossier_access::Sight;
+use dossier_db::Room;
 use dossier_kernel::paging::KeyValue;
 use dossier_kernel::{
     Ctx, CustomerId, Error as Failure, PageSize, PageToken, Result, Timestamp, Violation,
@@ -16,12 +17,11 @@ use crate::domain::{
     Checked, Customer, Difference, FIRST, Found, Origin, Source, Tracer, Violations,
 };
 use crate::error::Error;
-use crate::store::{self, Version, revision as rows};
+use crate::store::revision::{self as rows, Heading};
+use crate::store::{self, Version};
 
-/// A newest revision of so many bytes is a page of its own.
-const PAGE_BYTES: usize = 2 << 20;
-/// Revisions that are read at once to find where values come from.
-const TRACED_AT_ONCE: u64 = 100;
+/// Revisions whose headings are read at once to find where values come from.
+const TRACED_AT_ONCE: u64 = 500;
 
 /// When a revision was made, by whom and how.
 #[derive(Clone, Debug)]
@@ -57,6 +57,20 @@ pub struct Rollback {
 }
 
 impl Deed {
+    fn at(customer: CustomerId, heading: Heading) -> Self {
+        let Heading {
+            revision,
+            update_time: time,
+            origin,
+        } = heading;
+        Self {
+            customer,
+            revision,
+            time,
+            origin,
+        }
+    }
+
     fn of(version: &Version) -> Self {
         let Version {
             outline, origin, ..
@@ -78,11 +92,12 @@ impl Profile {
         id: CustomerId,
         read_time: Timestamp,
     ) -> Result<Seen> {
-        if read_time > self.0.clock.now() {
+        let (newest, sight) = self.newest(ctx, id).await?;
+        // A time that a file has was given by us, whatever this process' clock says of it.
+        if read_time > self.0.clock.now().max(newest.outline.update_time) {
             let words = "must not be in the future";
             return Err(Failure::invalid(vec![Violation::new("read_time", words)]));
         }
-        let (newest, sight) = self.newest(ctx, id).await?;
         if read_time < newest.outline.create_time {
             return Err(Error::NoCustomer(id).into());
         }
@@ -90,12 +105,18 @@ impl Profile {
             true => newest,
             false => {
                 let reader = self.0.db.reader_of(&ctx.tenant);
-                let found = rows::find_at(&reader, &ctx.tenant, id, read_time).await?;
-                match found {
+                let tenant = &ctx.tenant;
+                let found = rows::find_at(&reader, tenant, id, read_time).await?;
+                let number = found.as_ref().map_or(0, |found| found.outline.revision);
+                let next = number + 1;
+                // What replaced it tells until when it was so.
+                let is_whole = newest.outline.revision == next
+                    || rows::find(&reader, tenant, id, next).await?.is_some();
+                match found.filter(|_| is_whole) {
                     Some(version) => version,
                     None => {
-                        let first = rows::first_time(&reader, &ctx.tenant, id).await?;
-                        let begins = first.unwrap_or(newest.outline.update_time);
+                        let kept = rows::first_time(&reader, tenant, id, number).await?;
+                        let begins = kept.unwrap_or(newest.outline.update_time);
                         return Err(Error::BeforeHistory(id, begins).into());
                     }
                 }
@@ -121,19 +142,19 @@ impl Profile {
         let token = PageToken::decode(page_token, &query)?;
         let (newest, sight) = self.newest(ctx, id).await?;
         let after = token.as_ref().and_then(|token| token.after.first());
-        let (mut versions, size, before, taken) = match after {
-            Some(KeyValue::Int(revision)) => (Vec::new(), page_size.get(), *revision, 0),
+        let mut room = Room::of_rows_like(newest.bytes(sight));
+        let (mut versions, before) = match after {
+            Some(KeyValue::Int(revision)) => (Vec::new(), *revision),
             Some(_) | None => {
-                let (revision, bytes) = (newest.outline.revision, newest.bytes());
-                let size = match bytes < PAGE_BYTES {
-                    true => page_size.get() - 1,
-                    false => 0,
-                };
-                (vec![newest], size, revision, bytes)
+                room.takes(newest.bytes(sight));
+                let revision = newest.outline.revision;
+                (vec![newest], revision)
             }
         };
         let (tenant, reader) = (&ctx.tenant, &self.0.db.reader_of(&ctx.tenant));
-        let (older, next) = rows::page(reader, tenant, id, before, size, taken).await?;
+        let size = page_size.get();
+        let page = rows::page(reader, tenant, id, before, size, sight, room);
+        let (older, next) = page.await?;
         versions.extend(older);
         let shown = versions.len();
         // What the last one changed says the one before it, which the next page shows.
@@ -163,19 +184,26 @@ impl Profile {
         'back: while !tracer.is_done() {
             ctx.check_deadline()?;
             let before = after.revision;
-            let page = rows::page(reader, tenant, id, before, TRACED_AT_ONCE, 0);
-            let (versions, next) = page.await?;
-            let deeds: Vec<Deed> = versions.iter().map(Deed::of).collect();
-            let opened = self.open_versions(ctx, versions, sight).await?;
-            for (deed, customer) in deeds.into_iter().zip(&opened) {
-                if deed.revision + 1 != after.revision {
+            let page = rows::headings(reader, tenant, id, before, TRACED_AT_ONCE).await?;
+            if page.is_empty() {
+                break;
+            }
+            for heading in page {
+                if heading.revision + 1 != after.revision {
                     break 'back;
                 }
-                tracer.step(&after, Some(customer));
-                after = deed;
-            }
-            if next.is_none() {
-                break;
+                // A revision that changed nothing that is looked for is not opened.
+                let changed = after
+                    .origin
+                    .as_ref()
+                    .map(|origin| origin.changed.as_slice());
+                if changed.is_none_or(|changed| tracer.may_find(changed)) {
+                    let version = rows::find(reader, tenant, id, heading.revision).await?;
+                    let Some(version) = version else { break 'back };
+                    let opened = self.open_versions(ctx, vec![version], sight).await?;
+                    tracer.step(&after, opened.first());
+                }
+                after = Deed::at(id, heading);
             }
         }
         // Nothing is known of what was before.

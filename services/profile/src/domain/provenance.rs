@@ -75,6 +75,16 @@ impl<'c, O: Clone> Tracer<'c, O> {
         self.pending.is_empty()
     }
 
+    /// Whether a revision that changed these fields, as followers are told of them, may have given a
+    /// value that is looked for.
+    pub fn may_find(&self, changed: &[String]) -> bool {
+        let top = |path: &str| path.split(['.', '[']).next().unwrap_or_default().to_owned();
+        self.pending.iter().any(|value| {
+            let field = top(&value.path);
+            changed.iter().any(|changed| top(changed) == field)
+        })
+    }
+
     /// `before` is how the file was before the revision of `origin`: what it did not hold comes from
     /// there. `None` where nothing earlier is known.
     pub fn step(&mut self, origin: &O, before: Option<&Customer>) {

@@ -164,6 +164,7 @@ pub async fn page<C: ConnectionTrait>(
         keys: &keys,
         after,
         rows_max: size,
+        room: dossier_db::Room::default(),
     };
     let shown = |row: Model| {
         let choices = row.choices.0.iter().map(|choice| choice.len() + 4);

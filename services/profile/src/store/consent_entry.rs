@@ -300,6 +300,7 @@ pub async fn page<C: ConnectionTrait>(
         keys: &keys,
         after,
         rows_max: size,
+        room: dossier_db::Room::default(),
     };
     let shown = |row: Model| {
         let bytes = MESSAGE_BYTES + row.evidence.as_ref().map_or(0, Vec::len);

@@ -19,7 +19,7 @@ use crate::domain::{
 use crate::error::Error;
 
 /// Names, times and words of industries of a customer's message.
-const MESSAGE_BYTES: usize = 512;
+pub const MESSAGE_BYTES: usize = 512;
 /// What the texts of an address take, about.
 const ADDRESS_BYTES: usize = 128;
 
@@ -129,11 +129,30 @@ impl Model {
         })
     }
 
-    /// About what the message of the customer has, in bytes.
-    pub fn message_bytes(&self) -> usize {
+    /// About what the message of the customer has, in bytes, as far as the sight reaches: what is masked
+    /// must not tell its size by where a page ends.
+    pub fn message_bytes(&self, sight: Sight) -> usize {
         // A contact point that is normal as it was given is kept once and shown twice.
-        let shown_twice = self.direct.len();
-        MESSAGE_BYTES + shown_twice + self.size()
+        let sealed: usize = self.cells(sight).map(|(_, cell)| 2 * cell.len()).sum();
+        MESSAGE_BYTES + self.clear_bytes() + sealed
+    }
+
+    /// What is not sealed of it, in bytes.
+    pub fn clear_bytes(&self) -> usize {
+        let tags = self
+            .tags
+            .0
+            .iter()
+            .map(|tag| size_of::<String>() + tag.len());
+        let addresses = self.addresses.0.len() * (size_of::<AddressOutline>() + ADDRESS_BYTES);
+        let attributes = self.attributes.0.iter().map(|(id, value)| {
+            let text = match value {
+                AttributeValue::String(text) => text.len(),
+                _ => 0,
+            };
+            size_of::<(String, AttributeValue)>() + id.len() + text
+        });
+        tags.sum::<usize>() + addresses + attributes.sum::<usize>()
     }
 
     pub const fn id(&self) -> CustomerId {
@@ -164,27 +183,11 @@ impl Cached for Model {
     }
 
     fn size(&self) -> usize {
-        let sensitive = self.sensitive.as_ref().map_or(0, Vec::len);
-        let tags = self
-            .tags
-            .0
-            .iter()
-            .map(|tag| size_of::<String>() + tag.len());
-        let addresses = self.addresses.0.len() * (size_of::<AddressOutline>() + ADDRESS_BYTES);
-        let attributes = self.attributes.0.iter().map(|(id, value)| {
-            let text = match value {
-                AttributeValue::String(text) => text.len(),
-                _ => 0,
-            };
-            size_of::<(String, AttributeValue)>() + id.len() + text
-        });
         size_of::<Self>()
             + self.direct.len()
-            + sensitive
+            + self.sensitive.as_ref().map_or(0, Vec::len)
             + self.origin.as_ref().map_or(0, String::len)
-            + tags.sum::<usize>()
-            + addresses
-            + attributes.sum::<usize>()
+            + self.clear_bytes()
     }
 }
 

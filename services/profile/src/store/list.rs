@@ -1,5 +1,6 @@
 //! A page of customers: filter, order, keyset.
 
+use dossier_access::Sight;
 use dossier_db::{Backend, PageQuery, keyset};
 use dossier_filter::{Column as FilterColumn, Columns, Direction, FieldType, Filter, Schema};
 use dossier_kernel::paging::KeyValue;
@@ -208,13 +209,13 @@ pub struct Page<'a> {
 
 /// What `see` makes of the rows, `None` where one is not seen, and where to go on when there are
 /// more.
-pub async fn page<C: ConnectionTrait, T>(
+pub async fn page<C: ConnectionTrait>(
     conn: &C,
     backend: Backend,
     tenant: &TenantId,
     page: Page<'_>,
-    mut see: impl FnMut(Model) -> Result<Option<T>>,
-) -> Result<(Vec<T>, Option<Vec<KeyValue>>)> {
+    mut see: impl FnMut(Model) -> Result<Option<(Model, Sight)>>,
+) -> Result<(Vec<(Model, Sight)>, Option<Vec<KeyValue>>)> {
     let columns = CustomerColumns {
         backend,
         definitions: page.definitions,
@@ -237,10 +238,13 @@ pub async fn page<C: ConnectionTrait, T>(
         keys: &keys,
         after: page.after,
         rows_max: page.size,
+        room: dossier_db::Room::default(),
     };
     let shown = |row: Model| {
-        let bytes = row.message_bytes();
-        Ok(see(row)?.map(|seen| (seen, bytes)))
+        Ok(see(row)?.map(|(row, sight)| {
+            let bytes = row.message_bytes(sight);
+            ((row, sight), bytes)
+        }))
     };
     query.read(conn, |row| place(row, page.order), shown).await
 }

@@ -192,6 +192,7 @@ pub async fn page<C: ConnectionTrait>(
         keys: &keys,
         after,
         rows_max: size,
+        room: dossier_db::Room::default(),
     };
     let shown = |row: Model| {
         let bytes = MESSAGE_BYTES + row.label.len();

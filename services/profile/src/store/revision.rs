@@ -4,15 +4,14 @@
 //! is replaced, what it was moves here, its sealed cells bound to their new place.
 
 use dossier_access::Sight;
-use dossier_cache::Cached;
-use dossier_db::{PageQuery, TenantScoped, Tx, insert_many, keyset};
+use dossier_db::{PageQuery, Room, TenantScoped, Tx, insert_many, keyset};
 use dossier_kernel::paging::KeyValue;
 use dossier_kernel::{CustomerId, Result, TenantId, Timestamp};
 use dossier_vault::{CustomerKey, Place};
 use sea_orm::entity::prelude::*;
 use sea_orm::{ConnectionTrait, IntoActiveModel, Order, QueryOrder, QuerySelect};
 
-use super::customer::Model as SealedCustomer;
+use super::customer::{MESSAGE_BYTES, Model as SealedCustomer};
 use super::sealed::Cells;
 use crate::domain::{Customer, Origin, Outline};
 use crate::error::Error;
@@ -93,8 +92,8 @@ pub struct Version {
     /// `None` where none was kept.
     pub origin: Option<Origin>,
     cells: Cells,
-    /// What its row holds.
-    row_bytes: usize,
+    /// What is clear of its row, in bytes.
+    clear_bytes: usize,
 }
 
 impl Version {
@@ -104,9 +103,12 @@ impl Version {
         self.cells.within(sight).map(move |cell| (id, cell))
     }
 
-    /// About what it takes to show all of it before and after, in bytes.
-    pub fn bytes(&self) -> usize {
-        2 * self.row_bytes
+    /// About what it takes to show all that is within sight before and after, in bytes. What is not
+    /// must not tell its size by where a page ends.
+    pub fn bytes(&self, sight: Sight) -> usize {
+        // As in the customer's message: a contact point may be kept once and shown twice.
+        let sealed: usize = self.cells.within(sight).map(|cell| 2 * cell.len()).sum();
+        2 * (MESSAGE_BYTES + self.clear_bytes + sealed)
     }
 
     /// The customer as it was, as far as the sight reaches; see [`super::open`].
@@ -124,14 +126,14 @@ impl TryFrom<SealedCustomer> for Version {
     type Error = dossier_kernel::Error;
 
     fn try_from(mut row: SealedCustomer) -> Result<Self> {
-        let row_bytes = row.size();
+        let clear_bytes = row.clear_bytes();
         let origin = read_origin(row.origin.take().as_deref(), row.revision)?;
         let cells = Cells::of(&mut row);
         Ok(Self {
             outline: row.outline()?,
             origin,
             cells,
-            row_bytes,
+            clear_bytes,
         })
     }
 }
@@ -151,11 +153,11 @@ impl TryFrom<Model> for Version {
             direct,
             sensitive,
         } = row;
-        let row_bytes = outline.len() + direct.len() + sensitive.as_ref().map_or(0, Vec::len);
+        let clear_bytes = outline.len();
         // serde's errors can quote what they could not read, so that theirs is not kept.
         let outline = serde_json::from_str(&outline);
         Ok(Self {
-            row_bytes,
+            clear_bytes,
             outline: outline.map_err(|_| Error::unreadable("revision", "an outline"))?,
             origin: read_origin(origin.as_deref(), revision)?,
             cells: Cells {
@@ -214,13 +216,15 @@ pub async fn find_at<C: ConnectionTrait>(
     row.map(Version::try_from).transpose()
 }
 
-/// When the first of those was made that were replaced.
+/// When the first of those was made that were replaced, after this one.
 pub async fn first_time<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
     customer: CustomerId,
+    after: i64,
 ) -> Result<Option<Timestamp>> {
     let query = of(tenant, customer)
+        .filter(Column::Revision.gt(after))
         .select_only()
         .column(Column::UpdateTime)
         .order_by_asc(Column::Revision);
@@ -233,15 +237,51 @@ pub async fn first_time<C: ConnectionTrait>(
     Ok(time.map(Timestamp))
 }
 
-/// Revisions before this one, newest first, and where to go on when there are more. `taken` is how many
-/// bytes the page has already.
+/// What is known of revisions without their values.
+pub struct Heading {
+    pub revision: i64,
+    pub update_time: Timestamp,
+    pub origin: Option<Origin>,
+}
+
+/// The headings of the revisions before this one, newest first.
+pub async fn headings<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    customer: CustomerId,
+    before: i64,
+    limit: u64,
+) -> Result<Vec<Heading>> {
+    let query = of(tenant, customer)
+        .filter(Column::Revision.lt(before))
+        .select_only()
+        .columns([Column::Revision, Column::UpdateTime, Column::Origin])
+        .order_by_desc(Column::Revision)
+        .limit(limit);
+    let rows: Vec<(i64, i64, Option<String>)> = query
+        .into_tuple()
+        .all(conn)
+        .await
+        .map_err(dossier_db::error)?;
+    let headings = rows.into_iter().map(|(revision, update_time, origin)| {
+        Ok(Heading {
+            revision,
+            update_time: Timestamp(update_time),
+            origin: read_origin(origin.as_deref(), revision)?,
+        })
+    });
+    headings.collect()
+}
+
+/// Revisions before this one, newest first, and where to go on when there are more.
 pub async fn page<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
     customer: CustomerId,
     before: i64,
     size: u64,
-    mut taken: usize,
+    sight: Sight,
+    room: Room,
 ) -> Result<(Vec<Version>, Option<i64>)> {
     let keys = [keyset::Key::int(Expr::col(Column::Revision), Order::Desc)];
     let query = PageQuery {
@@ -249,10 +289,11 @@ pub async fn page<C: ConnectionTrait>(
         keys: &keys,
         after: Some(&[KeyValue::Int(before)]),
         rows_max: size,
+        room,
     };
     let shown = |row: Model| {
         let version = Version::try_from(row)?;
-        let bytes = version.bytes() + std::mem::take(&mut taken);
+        let bytes = version.bytes(sight);
         Ok(Some((version, bytes)))
     };
     let place = |row: &Model| vec![KeyValue::Int(row.revision)];

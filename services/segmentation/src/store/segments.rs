@@ -205,6 +205,7 @@ pub async fn page<C: ConnectionTrait>(
         keys: &keys,
         after,
         rows_max: size,
+        room: dossier_db::Room::default(),
     };
     let shown = |row: Model| {
         let texts = [&row.display_name, &row.description, &row.rule];

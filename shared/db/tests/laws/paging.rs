@@ -226,6 +226,7 @@ async fn read_pages(test: &TestDb, rows_max: u64, shown: fn(&Model) -> bool) -> 
             keys: &by.keys(),
             after: after.as_deref(),
             rows_max,
+            room: dossier_db::Room::default(),
         };
         let keep = |row: Model| {
             let bytes = row.word.len();

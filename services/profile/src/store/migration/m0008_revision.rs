@@ -21,14 +21,17 @@ impl MigrationTrait for CreateRevision {
         let conn = manager.get_connection();
         conn.execute_unprepared("ALTER TABLE customer ADD COLUMN origin text")
             .await?;
-        // Nothing looks into what is clear of an old revision: it lies together in `outline`.
+        // A history never outlives its customer, whoever deletes it: an older release may, that knows of
+        // none. Nothing looks into what is clear of an old revision: it lies together in `outline`.
         conn.execute_unprepared(&format!(
             "CREATE TABLE customer_revision (\
              tenant_id text NOT NULL, customer_id {uuid} NOT NULL, revision bigint NOT NULL, \
              id {uuid} NOT NULL, update_time bigint NOT NULL, \
              outline text NOT NULL, origin text, \
              direct {bytes} NOT NULL, sensitive {bytes}, \
-             PRIMARY KEY (tenant_id, customer_id, revision))"
+             PRIMARY KEY (tenant_id, customer_id, revision), \
+             FOREIGN KEY (tenant_id, customer_id) REFERENCES customer (tenant_id, id) \
+             ON DELETE CASCADE)"
         ))
         .await?;
         // By this a rotation of keys goes through the sealed cells.
