@@ -1,6 +1,7 @@
 //! The ledgers of consents: appended to, and read.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use dossier_access::Sight;
 use dossier_db::{Once, Tx};
@@ -10,11 +11,15 @@ use uuid::Uuid;
 
 use super::Profile;
 use crate::domain::{
-    CONSENTS_MAX, Consent, ConsentDecision, NewConsent, Stance, Verdict, Violations, judge_consent,
+    CONSENTS_MAX, Consent, ConsentDecision, Instant, NewConsent, Stance, Verdict, Violations,
+    judge_consent,
 };
 use crate::error::Error;
 use crate::store::consent_entry::{self, Model};
 use crate::store::consent_notice::{self, Which};
+
+/// The least by which two entries differ in time.
+const MOMENT: Duration = Duration::from_micros(1);
 
 /// An entry after it was written.
 #[derive(Debug)]
@@ -63,12 +68,14 @@ impl Profile {
     ) -> Result<Model> {
         let now = self.0.clock.now();
         let (row, _) = self.lock_live(tx, ctx, customer).await?;
-        let count = consent_entry::count(tx, &ctx.tenant, customer).await?;
+        let (count, latest) = consent_entry::so_far(tx, &ctx.tenant, customer).await?;
+        // What comes last decides, also where another process' clock is ahead of this one's.
+        let moment = latest.map_or(now, |latest| now.max(latest.plus(MOMENT)));
         let is_withdrawal = new.decision == Some(ConsentDecision::Withdrawn);
         if count >= CONSENTS_MAX && !is_withdrawal {
             return Err(Error::TooManyConsents.into());
         }
-        let consent = self.consent(tx, ctx, customer, new, now).await?;
+        let consent = self.consent(tx, ctx, customer, new, now, moment).await?;
         let consent = Consent {
             stance: Stance {
                 sequence: count + 1,
@@ -91,7 +98,7 @@ impl Profile {
         Ok(entry)
     }
 
-    /// The entry, its place in the ledger aside.
+    /// The entry, its place in the ledger aside. `moment` is when it occurred where that is not said.
     async fn consent(
         &self,
         tx: &Tx,
@@ -99,8 +106,9 @@ impl Profile {
         customer: CustomerId,
         new: NewConsent,
         now: Timestamp,
+        moment: Timestamp,
     ) -> Result<Consent> {
-        let occur_time = new.occur_time.unwrap_or(now);
+        let occur_time = new.occur_time.unwrap_or(moment);
         let notice = match &new.notice {
             Some(id) => {
                 let which = match new.notice_version {
@@ -118,7 +126,15 @@ impl Profile {
             None => None,
         };
         let purpose = notice.as_ref().and_then(|one| one.purpose(&new.purpose));
-        let needs_separate = purpose.is_some_and(|one| !one.separate.is_empty());
+        let mut needs_separate = purpose.is_some_and(|one| !one.separate.is_empty());
+        if let Some(id) = new.notice.as_ref().filter(|_| new.notice_version > 0) {
+            // An older version, such as one on paper, does not take back what a newer one demands.
+            let which = Which::InEffect(occur_time);
+            let newer = consent_notice::find(tx.conn(), &ctx.tenant, id, which).await?;
+            let newer = newer.map(|row| row.into_notice());
+            let purpose = newer.as_ref().and_then(|one| one.purpose(&new.purpose));
+            needs_separate |= purpose.is_some_and(|one| !one.separate.is_empty());
+        }
         let stance = Stance {
             id: Uuid::now_v7(),
             sequence: 0,
@@ -158,7 +174,7 @@ impl Profile {
         let query = [ctx.tenant.as_str(), "consents", &name, &instant];
         let token = PageToken::decode(page_token, &query)?;
         let (row, _) = self.find_visible(ctx, customer).await?;
-        let at = at.unwrap_or_else(|| self.0.clock.now());
+        let at = Instant::of(at, self.0.clock.now());
         let reader = &self.0.db.reader_of(&ctx.tenant);
         let mut ledgers = consent_entry::stances(reader, &ctx.tenant, &[customer], None).await?;
         let ledger = ledgers.remove(&customer).unwrap_or_default();

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use dossier_kernel::{Ctx, CustomerId, Result, Timestamp};
 
 use super::{Profile, Question};
-use crate::domain::{ConsentReason, Date, Stance, Verdict, judge_consent};
+use crate::domain::{ConsentReason, Date, Instant, Stance, Verdict, judge_consent};
 use crate::store::consent_entry;
 use crate::store::customer_key;
 
@@ -43,7 +43,8 @@ struct Known {
 
 impl Profile {
     /// One answer per question, in their order. Of customers who share an identifier all have to
-    /// agree: the answer is of one who does not, if there is any.
+    /// agree: the answer is of one who does not, if there is any. One whom the caller may not see is
+    /// nobody known, and so has not agreed.
     pub async fn check_consents(
         &self,
         ctx: &Ctx,
@@ -54,26 +55,37 @@ impl Profile {
         let mut purposes: Vec<&str> = questions.iter().map(|one| one.purpose.as_str()).collect();
         purposes.sort_unstable();
         purposes.dedup();
+        let mut unseen: Vec<usize> = Vec::new();
         let asked: Vec<(CustomerId, Vec<usize>)> =
             self.asked(ctx, &questions).await?.into_iter().collect();
         for asked in asked.chunks(CUSTOMERS_AT_ONCE) {
             let ids: Vec<CustomerId> = asked.iter().map(|(id, _)| *id).collect();
             let known = self.known(ctx, &ids, &purposes).await?;
             for (id, indexes) in asked {
-                let Some(Known { birth_date, ledger }) = known.get(id) else {
-                    continue;
+                let known = match known.get(id) {
+                    Some(Some(known)) => known,
+                    Some(None) => {
+                        unseen.extend(indexes);
+                        continue;
+                    }
+                    None => continue,
                 };
                 for index in indexes {
                     let question = &questions[*index];
                     let about = (question.purpose.as_str(), question.channel.as_str());
-                    let at = question.at.unwrap_or(now);
-                    let verdict = judge_consent(*id, ledger, about, *birth_date, at);
+                    let at = Instant::of(question.at, now);
+                    let verdict = judge_consent(*id, &known.ledger, about, known.birth_date, at);
                     let before = &mut verdicts[*index];
                     let open = [ConsentReason::UnknownCustomer, ConsentReason::InForce];
                     if open.contains(&before.reason) {
                         *before = verdict;
                     }
                 }
+            }
+        }
+        for index in unseen {
+            if verdicts[index].reason == ConsentReason::InForce {
+                verdicts[index] = questions[index].unknown();
             }
         }
         Ok(verdicts)
@@ -111,24 +123,25 @@ impl Profile {
         Ok(asked)
     }
 
-    /// Those of the customers who live and whom the caller may see.
+    /// Those of the customers who live; `None` for whom the caller may not see.
     async fn known(
         &self,
         ctx: &Ctx,
         ids: &[CustomerId],
         purposes: &[&str],
-    ) -> Result<HashMap<CustomerId, Known>> {
+    ) -> Result<HashMap<CustomerId, Option<Known>>> {
         let reader = &self.0.db.reader_of(&ctx.tenant);
         let rows = crate::store::customer::find_many(reader, &ctx.tenant, ids).await?;
         let live = rows.into_iter().filter(|row| row.delete_time.is_none());
-        let rows = self.visible(ctx, live.collect())?;
+        let live: Vec<_> = live.collect();
+        let mut known: HashMap<_, _> = live.iter().map(|row| (row.id(), None)).collect();
+        let rows = self.visible(ctx, live)?;
         let mut ledgers = consent_entry::stances(reader, &ctx.tenant, ids, Some(purposes)).await?;
-        let mut known = HashMap::with_capacity(rows.len());
         for (row, _) in rows {
             let id = row.id();
             let birth_date = row.outline()?.birth_date;
             let ledger = ledgers.remove(&id).unwrap_or_default();
-            known.insert(id, Known { birth_date, ledger });
+            known.insert(id, Some(Known { birth_date, ledger }));
         }
         Ok(known)
     }

@@ -189,16 +189,19 @@ impl Profile {
             Box::pin(async move {
                 let now = profile.0.clock.now();
                 let tenant = &inside.tenant;
-                let found = store::lock(tx, tenant, id).await?;
-                let row = found.ok_or(Error::NoRelationship(id))?;
-                let mut relationship = row.clone().into_relationship()?;
-                let ends = [relationship.from, relationship.to];
-                let both = stores::customer::find_many(tx.conn(), tenant, &ends).await?;
+                // Customers before relationships, as whoever creates or purges locks them.
+                let found = store::find(tx, tenant, id).await?;
+                let found = found.ok_or(Error::NoRelationship(id))?;
+                let ends = [CustomerId(found.from_id), CustomerId(found.to_id)];
+                let both = stores::customer::lock(tx.conn(), tenant, &ends).await?;
                 let seen = profile.visible(&inside, both)?;
-                let live = seen.iter().filter(|(row, _)| row.delete_time.is_none());
-                if live.count() < ends.len() {
+                let is_live = seen.iter().any(|(row, _)| row.delete_time.is_none());
+                if seen.len() < ends.len() || !is_live {
                     return Err(Error::NoRelationship(id).into());
                 }
+                let row = store::lock(tx, tenant, id).await?;
+                let row = row.ok_or(Error::NoRelationship(id))?;
+                let mut relationship = row.clone().into_relationship()?;
                 let mut problems = Violations::default();
                 let changes = relationship.end(at.unwrap_or(now), now, &mut problems);
                 problems.into_result()?;

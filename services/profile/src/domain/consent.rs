@@ -182,6 +182,7 @@ impl Stance {
         (self.occur_time, self.decision, self.sequence)
     }
 
+    /// A guardian's consent is one for a child: of an adult it says no more than a general one.
     fn comes_to(&self, birth_date: Option<Date>, at: Timestamp) -> ConsentReason {
         match self.decision {
             ConsentDecision::Withdrawn => return ConsentReason::Withdrawn,
@@ -194,7 +195,11 @@ impl Stance {
         let by_consent = self.basis == Some(LegalBasis::Consent);
         match self.kind {
             _ if !by_consent => ConsentReason::InForce,
-            Some(ConsentKind::Guardian) => ConsentReason::InForce,
+            Some(ConsentKind::Guardian)
+                if birth_date.is_none_or(|birth| is_guarded(birth, self.occur_time)) =>
+            {
+                ConsentReason::InForce
+            }
             _ if birth_date.is_some_and(|birth| is_guarded(birth, at)) => {
                 ConsentReason::NeedsGuardian
             }
@@ -219,17 +224,47 @@ fn is_guarded(birth: Date, at: Timestamp) -> bool {
     }
 }
 
+/// The instant that a ledger is judged at.
+#[derive(Clone, Copy, Debug)]
+pub enum Instant {
+    /// Everything that is written down has happened, whatever this process' clock says of it: other
+    /// processes write, too.
+    Now(Timestamp),
+    /// As it was, or would have been.
+    At(Timestamp),
+}
+
+impl Instant {
+    pub fn of(read_time: Option<Timestamp>, now: Timestamp) -> Self {
+        read_time.map_or(Self::Now(now), Self::At)
+    }
+
+    const fn time(self) -> Timestamp {
+        match self {
+            Self::Now(time) | Self::At(time) => time,
+        }
+    }
+
+    const fn counts_until(self) -> Timestamp {
+        match self {
+            Self::Now(_) => Timestamp(i64::MAX),
+            Self::At(time) => time,
+        }
+    }
+}
+
 /// What a customer's ledger comes to. The last entry that counts decides, in whatever order they come.
 pub fn judge<'s>(
     customer: CustomerId,
     ledger: impl IntoIterator<Item = &'s Stance>,
     (purpose, channel): (&str, &str),
     birth_date: Option<Date>,
-    at: Timestamp,
+    instant: Instant,
 ) -> Verdict {
+    let at = instant.time();
     let counting = ledger
         .into_iter()
-        .filter(|entry| entry.counts(purpose, channel, at));
+        .filter(|entry| entry.counts(purpose, channel, instant.counts_until()));
     let last = counting.max_by_key(|entry| entry.place());
     Verdict {
         purpose: purpose.to_owned(),

@@ -57,8 +57,8 @@ pub use attribute_definition::{
 };
 pub use attribute_evolution::AttributeEvolution;
 pub use consent::{
-    Consent, ConsentDecision, ConsentKind, ConsentReason, ENTRIES_MAX as CONSENTS_MAX, LegalBasis,
-    NewConsent, Stance, Verdict, judge as judge_consent, name_of as consent_name,
+    Consent, ConsentDecision, ConsentKind, ConsentReason, ENTRIES_MAX as CONSENTS_MAX, Instant,
+    LegalBasis, NewConsent, Stance, Verdict, judge as judge_consent, name_of as consent_name,
 };
 pub use consent_notice::{
     ConsentNotice, NewConsentNotice, NoticePurpose, NoticeText, SeparateReason,

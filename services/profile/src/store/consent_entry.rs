@@ -8,7 +8,7 @@ use dossier_kernel::paging::KeyValue;
 use dossier_kernel::{CustomerId, Pii, Result, TenantId, Timestamp};
 use dossier_vault::{CustomerKey, Place};
 use sea_orm::entity::prelude::*;
-use sea_orm::{ConnectionTrait, FromQueryResult, IntoActiveModel, Order, QueryOrder, QuerySelect};
+use sea_orm::{ConnectionTrait, FromQueryResult, IntoActiveModel, Order, QuerySelect};
 use serde::{Deserialize, Serialize};
 
 use super::ASKED_MAX;
@@ -234,18 +234,23 @@ impl StanceRow {
     }
 }
 
-/// How many entries a customer has, whose row is locked.
-pub async fn count(tx: &Tx, tenant: &TenantId, customer: CustomerId) -> Result<i64> {
-    let last = dossier_db::find::<Entity>(tenant)
+/// The number of a customer's last entry, 0 where there is none, and when the latest occurred.
+pub async fn so_far(
+    tx: &Tx,
+    tenant: &TenantId,
+    customer: CustomerId,
+) -> Result<(i64, Option<Timestamp>)> {
+    let last: Option<(Option<i64>, Option<i64>)> = dossier_db::find::<Entity>(tenant)
         .select_only()
-        .column(Column::Sequence)
+        .column_as(Column::Sequence.max(), "sequence")
+        .column_as(Column::OccurTime.max(), "occur_time")
         .filter(Column::CustomerId.eq(customer.uuid()))
-        .order_by_desc(Column::Sequence)
-        .into_tuple::<i64>()
+        .into_tuple()
         .one(tx.conn())
         .await
         .map_err(dossier_db::error)?;
-    Ok(last.unwrap_or(0))
+    let (sequence, time) = last.unwrap_or_default();
+    Ok((sequence.unwrap_or(0), time.map(Timestamp)))
 }
 
 pub async fn insert(tx: &Tx, row: Model) -> Result<()> {

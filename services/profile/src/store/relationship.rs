@@ -162,6 +162,11 @@ pub async fn select<C: ConnectionTrait>(
 }
 
 /// Reads a row that is about to be changed; nobody else changes it before this transaction ends.
+pub async fn find(tx: &Tx, tenant: &TenantId, id: Uuid) -> Result<Option<Model>> {
+    let query = dossier_db::find::<Entity>(tenant).filter(Column::Id.eq(id));
+    query.one(tx.conn()).await.map_err(dossier_db::error)
+}
+
 pub async fn lock(tx: &Tx, tenant: &TenantId, id: Uuid) -> Result<Option<Model>> {
     let query = dossier_db::find::<Entity>(tenant)
         .filter(Column::Id.eq(id))

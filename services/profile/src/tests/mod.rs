@@ -8,6 +8,7 @@ mod definitions;
 mod exports;
 mod histories;
 mod imports;
+mod kept_revisions;
 mod laws;
 mod lists;
 mod lookups;
@@ -154,6 +155,10 @@ impl House {
         ConsentServiceClient::new(self.wire(TenantId::embedded_default()))
     }
 
+    pub fn consents_as(&self, ctx: Ctx) -> Consents {
+        ConsentServiceClient::new(self.wire_of_calls(ctx))
+    }
+
     pub fn consents_of(&self, tenant: &str) -> Consents {
         ConsentServiceClient::new(self.wire(TenantId::parse(tenant).expect("a tenant")))
     }
@@ -184,7 +189,7 @@ impl House {
     }
 
     fn wire_of_calls(&self, ctx: Ctx) -> Wire {
-        let services = ["CustomerService", "RevisionService"];
+        let services = ["CustomerService", "RevisionService", "ConsentService"];
         let services = services.map(|name| format!("dossier.profile.v1.{name}"));
         let services = services.each_ref().map(String::as_str);
         let rules = Rules::from_descriptors(DESCRIPTORS, &services).expect("annotated");

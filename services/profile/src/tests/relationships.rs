@@ -179,6 +179,37 @@ async fn what_cannot_be_is_refused_and_everything_wrong_is_named() {
 }
 
 #[tokio::test]
+async fn what_a_deleted_household_holds_can_be_ended() {
+    for house in House::each().await {
+        let mut customers = house.customers();
+        let home = create(&mut customers, company("Wang family")).await.name;
+        let other = create(&mut customers, company("Li family")).await.name;
+        let father = create(&mut customers, known("father")).await.name;
+        let member = |whose: &str| between(&father, Type::HouseholdMember, whose);
+        let made = relate(&house, member(&home)).await.expect("made");
+        let request = wire::DeleteCustomerRequest {
+            name: home,
+            ..Default::default()
+        };
+        customers.delete_customer(request).await.expect("deleted");
+        let second = relate(&house, member(&other)).await;
+        assert_eq!(
+            refused(second.map(tonic::Response::new)).0,
+            Code::FailedPrecondition
+        );
+        let request = wire::EndRelationshipRequest {
+            name: made.name,
+            end_time: None,
+            request_id: request_id(),
+        };
+        house.pass(YEAR);
+        let ended = house.relationships().end_relationship(request).await;
+        ended.expect("ended");
+        relate(&house, member(&other)).await.expect("moved");
+    }
+}
+
+#[tokio::test]
 async fn a_household_has_the_members_of_its_time() {
     for house in House::each().await {
         let mut customers = house.customers();

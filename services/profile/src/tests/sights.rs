@@ -18,7 +18,7 @@ use super::*;
 
 impl House {
     /// The same data under other policies.
-    async fn under(&self, policies: &str) -> Self {
+    pub async fn under(&self, policies: &str) -> Self {
         let mut file = tempfile::NamedTempFile::new().expect("a file");
         file.write_all(policies.as_bytes()).expect("written");
         let access = Access::load(DESCRIPTORS, file.path()).expect("valid policies");
@@ -347,7 +347,7 @@ async fn a_writer_clears_and_replaces_no_names_it_does_not_see() {
     }
 }
 
-const OWNERS: &str = r#"
+pub const OWNERS: &str = r#"
 @id("own") permit (principal in Role::"agent", action, resource)
 when { resource has owner && resource.owner == principal.name };
 @id("vip") forbid (principal, action, resource)
@@ -356,7 +356,7 @@ when { resource.tags.contains("vip") };
 @id("services") permit (principal is Service, action, resource);
 "#;
 
-fn owned(value: &str, owner: &str) -> wire::Customer {
+pub fn owned(value: &str, owner: &str) -> wire::Customer {
     wire::Customer {
         owner: owner.to_owned(),
         ..known(value)

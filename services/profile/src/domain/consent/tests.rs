@@ -25,7 +25,14 @@ fn entry(sequence: i64, decision: ConsentDecision, second: i64) -> Stance {
 fn reason(ledger: &[Stance], channel: &str, second: i64) -> ConsentReason {
     let at = entry(0, ConsentDecision::Granted, second).occur_time;
     let customer = CustomerId::generate();
-    judge(customer, ledger, ("marketing", channel), None, at).reason
+    judge(
+        customer,
+        ledger,
+        ("marketing", channel),
+        None,
+        Instant::At(at),
+    )
+    .reason
 }
 
 #[test]
@@ -119,7 +126,14 @@ fn for_who_is_under_14_a_guardian_consents() {
     grant.occur_time = at(day(2026, 1, 1));
     let judged = |grant: &Stance, date| {
         let customer = CustomerId::generate();
-        judge(customer, [grant], ("marketing", ""), Some(birth), at(date)).reason
+        judge(
+            customer,
+            [grant],
+            ("marketing", ""),
+            Some(birth),
+            Instant::At(at(date)),
+        )
+        .reason
     };
     assert_eq!(
         judged(&grant, day(2026, 5, 3)),
@@ -135,6 +149,38 @@ fn for_who_is_under_14_a_guardian_consents() {
     assert_eq!(judged(&grant, day(2026, 5, 3)), ConsentReason::InForce);
     (grant.kind, grant.basis) = (None, Some(LegalBasis::Contract));
     assert_eq!(judged(&grant, day(2026, 5, 3)), ConsentReason::InForce);
+}
+
+#[test]
+fn a_guardian_consents_for_a_child_and_for_nobody_older() {
+    let day = |year, month, day| Date::from_year_month_day(year, month, day).expect("a day");
+    let at = |date: Date| Timestamp::from_secs(i64::from(date.days()) * 86_400);
+    let mut grant = entry(1, ConsentDecision::Granted, 0);
+    (grant.kind, grant.needs_separate) = (Some(ConsentKind::Guardian), true);
+    grant.occur_time = at(day(2026, 1, 1));
+    let instant = Instant::At(at(day(2027, 1, 1)));
+    for (birth, wanted) in [
+        (None, ConsentReason::InForce),
+        (Some(day(2012, 5, 4)), ConsentReason::InForce),
+        (Some(day(1986, 5, 4)), ConsentReason::NeedsSeparate),
+    ] {
+        let customer = CustomerId::generate();
+        let judged = judge(customer, [&grant], ("marketing", ""), birth, instant);
+        assert_eq!(judged.reason, wanted, "{birth:?}");
+    }
+}
+
+#[test]
+fn what_a_process_with_a_faster_clock_wrote_counts_now_and_not_at_an_earlier_time() {
+    let ledger = [
+        entry(1, ConsentDecision::Granted, 10),
+        entry(2, ConsentDecision::Withdrawn, 12),
+    ];
+    let customer = CustomerId::generate();
+    let judged = |instant| judge(customer, &ledger, ("marketing", ""), None, instant).reason;
+    let then = ledger[0].occur_time;
+    assert_eq!(judged(Instant::Now(then)), ConsentReason::Withdrawn);
+    assert_eq!(judged(Instant::At(then)), ConsentReason::InForce);
 }
 
 fn any_entry() -> impl Strategy<Value = Stance> {
@@ -179,7 +225,7 @@ proptest! {
                 let reaches = one.channel.is_empty() || one.channel == channel;
                 if reaches && one.occur_time <= at { Some(one) } else { state }
             });
-            let judged = judge(CustomerId::generate(), &ledger, ("marketing", channel), None, at);
+            let judged = judge(CustomerId::generate(), &ledger, ("marketing", channel), None, Instant::At(at));
             prop_assert_eq!(judged.decided_by.map(|(_, one)| one.id), folded.map(|one| one.id));
         }
     }

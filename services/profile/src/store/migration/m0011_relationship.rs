@@ -34,6 +34,11 @@ impl MigrationTrait for CreateRelationship {
                 "CREATE INDEX relationship_{end} ON relationship (tenant_id, {end}, id)"
             ))
             .await?;
+            // One of a rare kind among many: the superior of a company with a million employees.
+            conn.execute_unprepared(&format!(
+                "CREATE INDEX relationship_{end}_kind ON relationship (tenant_id, {end}, kind, id)"
+            ))
+            .await?;
         }
         Ok(())
     }
