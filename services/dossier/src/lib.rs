@@ -6,6 +6,8 @@ mod connect;
 mod demo;
 mod failure;
 mod format;
+#[cfg(test)]
+mod held;
 mod json;
 mod output;
 mod report;

@@ -29,6 +29,7 @@ pub fn recipe() -> Recipe {
         ],
         migrations: store::migrations,
         sealed: store::REGISTRY,
+        held: store::HELD,
         compaction: Some("profile.compact-feed"),
         build: |deps| async move { Ok(build(deps)) }.boxed(),
     }
@@ -61,5 +62,6 @@ fn build(deps: Deps) -> Service {
     Service {
         routes: api::routes(profile),
         jobs,
+        participant: None,
     }
 }

@@ -118,8 +118,8 @@ const BEFORE_COMMIT: BeforeCommit = |txn, backend, staged| {
     })
 };
 
-/// The shared tables first: a service's own migrations may refer to them.
-fn migrations(recipe: Recipe) -> Vec<Box<dyn MigrationTrait>> {
+/// All of a service. The shared tables first: its own migrations may refer to them.
+pub fn migrations(recipe: Recipe) -> Vec<Box<dyn MigrationTrait>> {
     let mut all = vec![
         dossier_db::migration(),
         dossier_feed::migration(),

@@ -17,6 +17,8 @@ use sea_orm_migration::MigrationTrait;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
+use crate::subject::{Held, Participant};
+
 /// Everything a process needs to know to run a service. A service's crate exports one.
 #[derive(Clone, Copy)]
 pub struct Recipe {
@@ -28,6 +30,8 @@ pub struct Recipe {
     pub migrations: fn() -> Vec<Box<dyn MigrationTrait>>,
     /// What its tables hold sealed: key rotation goes through it.
     pub sealed: Registry,
+    /// What its tables hold of customers: erasure goes through it.
+    pub held: Held,
     /// The name of the job that drops old events of its feed, such as `profile.compact-feed`; `None`
     /// where followers begin with the feed itself, so that it is kept whole.
     pub compaction: Option<&'static str>,
@@ -65,6 +69,8 @@ pub struct Peers {
 pub struct Service {
     pub routes: Routes,
     pub jobs: Vec<Job>,
+    /// Its part in the rights of its customers; `None` where it asks the others.
+    pub participant: Option<Arc<dyn Participant>>,
 }
 
 /// Work in the background. It returns when [`Deps::stop`] is cancelled; when it fails, it is begun

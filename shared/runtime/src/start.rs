@@ -26,8 +26,9 @@ use crate::key_service::{self, Keyring};
 use crate::keys::Keys;
 use crate::lock::Lock;
 use crate::recipe::{Deps, Job, Recipe};
+use crate::subject::Subjects;
 use crate::ways::Ways;
-use crate::{access_service, api_keys, audit_service, compaction, tls};
+use crate::{access_service, api_keys, audit_service, compaction, subject_service, tls};
 
 /// How long jobs may take to return after the streams they follow have ended.
 const JOBS_BOUND: Duration = Duration::from_secs(2);
@@ -99,6 +100,7 @@ pub async fn start(config: Config, recipes: Vec<Recipe>) -> Result<Running> {
         },
     ];
     let mut jobs = vec![rotation(&grounds, &edge.stop)];
+    let mut subjects = Vec::new();
     for ground in grounds {
         let Ground {
             recipe,
@@ -122,13 +124,25 @@ pub async fn start(config: Config, recipes: Vec<Recipe>) -> Result<Running> {
             peers: ways.of(recipe.name)?,
             stop: edge.stop.clone(),
         };
-        let service = (recipe.build)(deps).await?;
+        let service = (recipe.build)(deps.clone()).await?;
         parts.push(Part {
             services: recipe.grpc_services,
             routes: service.routes,
         });
         jobs.extend(service.jobs);
+        subjects.extend(service.participant.map(|participant| Subjects {
+            service: recipe.name,
+            db: deps.db,
+            feed: deps.feed,
+            vault: deps.vault,
+            held: recipe.held,
+            participant,
+        }));
     }
+    parts.push(Part {
+        services: &[subject_service::NAME],
+        routes: subject_service::routes(subjects)?,
+    });
     let stop = edge.stop.clone();
     let serving_tls = edge.tls.clone();
     let server = Server::new(edge, parts).map_err(Error::internal)?;
@@ -357,7 +371,12 @@ async fn edge(config: &Config, recipes: &[Recipe], keys: &Keys, ways: &Ways<'_>)
         .iter()
         .flat_map(|recipe| recipe.grpc_services)
         .copied()
-        .chain([key_service::NAME, access_service::NAME, audit_service::NAME])
+        .chain([
+            key_service::NAME,
+            access_service::NAME,
+            audit_service::NAME,
+            subject_service::NAME,
+        ])
         .collect();
     let rules = Rules::from_descriptors(dossier_proto::DESCRIPTORS, &services)?;
     let access = match &config.policies_file {

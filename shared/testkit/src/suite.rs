@@ -339,9 +339,11 @@ impl Suite {
         Clients::new(&self.addresses(), &self.token(roles, tenant)?)
     }
 
-    /// As an admin of the suite's tenant, by the names of RPCs.
+    /// As an admin of the suite's tenant, by the names of RPCs; as a service what only those may ask.
     pub fn caller(&self) -> anyhow::Result<Caller> {
-        self.caller_as(&[Role::Admin], &self.tenant)
+        let token = self.token(&[Role::Service], &self.tenant)?;
+        self.caller_as(&[Role::Admin], &self.tenant)?
+            .with_service(&self.addresses(), &token)
     }
 
     pub fn caller_as(&self, roles: &[Role], tenant: &TenantId) -> anyhow::Result<Caller> {

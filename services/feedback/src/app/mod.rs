@@ -2,6 +2,7 @@
 
 mod case;
 mod response;
+mod subject;
 mod survey;
 #[cfg(test)]
 mod tests;

@@ -43,6 +43,6 @@ const ASKED_MAX: usize = 10_000;
 pub use change::{ChangeBody, ChangeKind};
 pub use customer::Model as SealedCustomer;
 pub use migration::migrations;
-pub use registry::REGISTRY;
+pub use registry::{HELD, REGISTRY};
 pub use revision::{Version, write_origin};
 pub use sealed::{open, seal};

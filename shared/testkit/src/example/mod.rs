@@ -14,6 +14,7 @@ mod feedback;
 mod interaction;
 mod profile;
 mod segmentation;
+mod subject;
 mod vault;
 
 use std::sync::Arc;
@@ -116,6 +117,7 @@ impl Scene {
             "interaction" => interaction::bodies(self, method).await?,
             "segmentation" => segmentation::bodies(self, method).await?,
             "feedback" => feedback::bodies(self, method).await?,
+            "subject" => subject::bodies(self, method).await?,
             "vault" => vault::bodies(method),
             _ => None,
         };
