@@ -8,8 +8,10 @@ use dossier_db::testing::TestDb;
 use dossier_runtime::{Recipe, migrations};
 
 /// Columns that say whose a row is, or hold what somebody is called.
-const TELLING: [&str; 6] = [
+const TELLING: [&str; 8] = [
     "customer_id",
+    "from_id",
+    "to_id",
     "subject",
     "holder",
     "direct",
@@ -18,10 +20,14 @@ const TELLING: [&str; 6] = [
 ];
 
 /// Tables with such a column that no recipe registers, and why.
-const EXCUSED: [(&str, &str); 3] = [
+const EXCUSED: [(&str, &str); 4] = [
     ("feed_event", "bodies are blanked; the subject is an id"),
     ("idempotency", "outcomes that name somebody are blanked"),
     ("vault_customer_key", "keys are destroyed in every service"),
+    (
+        "privacy_request",
+        "that somebody was erased is kept as proof, by the id alone",
+    ),
 ];
 
 /// Tables that tell of customers and are neither registered nor excused, and registered ones that

@@ -23,6 +23,7 @@ pub fn recipe() -> Recipe {
         migrations: store::migration::all,
         sealed: store::REGISTRY,
         held: store::HELD,
+        replay: None,
         compaction: Some("feedback.compact-feed"),
         build: |deps: Deps| {
             async move {

@@ -20,6 +20,7 @@ pub fn recipe() -> Recipe {
         migrations: store::migrations,
         sealed: store::REGISTRY,
         held: store::HELD,
+        replay: None,
         compaction: None,
         build: |deps| async move { Ok(build(deps)) }.boxed(),
     }
@@ -35,6 +36,7 @@ fn build(deps: Deps) -> Service {
         access,
         audit,
         peers,
+        erasing: _,
         stop: _,
     } = deps;
     let profile = peers::Profile::new(peers.profile);

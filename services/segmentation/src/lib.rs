@@ -23,6 +23,7 @@ pub fn recipe() -> Recipe {
         migrations: store::migrations,
         sealed: Registry::NOTHING,
         held: store::HELD,
+        replay: None,
         compaction: Some("segmentation.compact-feed"),
         build: |deps| async move { Ok(build(deps)) }.boxed(),
     }
@@ -38,6 +39,7 @@ fn build(deps: Deps) -> Service {
         access: _,
         audit: _,
         peers,
+        erasing: _,
         stop,
     } = deps;
     let peers = peers::Peers {

@@ -10,6 +10,7 @@ mod config;
 mod flags;
 mod ground;
 mod jobs;
+mod journal;
 mod key_service;
 mod keys;
 mod lock;
@@ -29,10 +30,11 @@ pub use config::{Config, LogLevel, MANUAL, Profile, SERVICES};
 pub use flags::Flags;
 pub use ground::migrations;
 pub use jobs::JobHealth;
-pub use recipe::{Deps, Job, Peers, Recipe, Service};
+pub use journal::{Journal, JournalEntry};
+pub use recipe::{Deps, Erasing, Job, Peers, Recipe, Replay, Service};
 pub use serve::{Telemetry, explain, main, serve, telemetry};
 pub use signals::stop_signal;
-pub use start::{Running, migrate, restored, start};
+pub use start::{Restored, Running, migrate, restored, start};
 pub use subject::{Held, Participant, Record, Told, Traces};
 
 /// Of every process that serves. A tenth of a read's time was the system's allocator; this one costs

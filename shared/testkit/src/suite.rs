@@ -399,6 +399,7 @@ fn write_programs(plan: Plan, dir: &Path, stores: Option<&Stores>) -> anyhow::Re
         .collect::<Result<_, _>>()?;
     let mut shared = format!(
         "log_level = {:?}\nlog_format = \"json\"\nanonymous_loopback = false\n\
+         erasure_settle_secs = 1\n\
          data_dir = {:?}\nroot_key_file = {:?}\nsigning_key_file = {:?}\n",
         plan.log_level,
         dir.join("data"),

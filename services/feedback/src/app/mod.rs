@@ -53,6 +53,7 @@ impl App {
             access,
             audit,
             peers,
+            erasing: _,
             stop: _,
         } = deps;
         Self {

@@ -39,6 +39,11 @@ pub const HELD: Held = Held {
         HeldTable::by("customer_key", "customer_id"),
         HeldTable::by("customer_tag", "customer_id"),
         HeldTable::by("customer_revision", "customer_id"),
+        HeldTable::by("consent_entry", "customer_id"),
+        HeldTable::by("relationship", "from_id"),
+        HeldTable::by("relationship", "to_id"),
+        HeldTable::by("legal_hold", "customer_id"),
+        HeldTable::by("erasure_subject", "customer_id"),
         HeldTable::by("customer", "id"),
     ],
     told: Told::Blanked { but: is_farewell },
@@ -46,5 +51,7 @@ pub const HELD: Held = Held {
 
 /// That a customer is gone, which followers must learn.
 fn is_farewell(body: &[u8]) -> bool {
-    ChangeBody::from_bytes(body).is_ok_and(|body| body.kind == ChangeKind::Purged)
+    ChangeBody::from_bytes(body).is_ok_and(|body| {
+        body.kind == ChangeKind::Purged && body.customer == body.customer.clone().farewell()
+    })
 }

@@ -51,6 +51,13 @@ async fn retention_ends_and_everything_goes() {
         house.pass(Duration::from_secs(1));
         assert_eq!(house.profile.purge_customers().await.expect("sweeps"), 2);
         assert_eq!(house.profile.purge_customers().await.expect("sweeps"), 0);
+        assert_eq!(
+            refused(get(&mut client, &gone.name).await).0,
+            Code::NotFound
+        );
+        // Deleted for a month: there is nothing to wait for.
+        assert_eq!(house.profile.erase_customers().await.expect("begins"), 0);
+        assert_eq!(house.profile.erase_customers().await.expect("ends"), 2);
 
         assert_eq!(
             refused(get(&mut client, &gone.name).await).0,
@@ -107,6 +114,7 @@ async fn whom_a_purge_took_is_in_the_audit_log() {
         house.pass(Duration::from_secs(30 * 86_400));
         TOLD.lock().expect("no panic").clear();
         assert_eq!(house.profile.purge_customers().await.expect("sweeps"), 1);
+        assert_eq!(house.erase().await, 1);
         let told = std::mem::take(&mut *TOLD.lock().expect("no panic"));
         assert_eq!(told.len(), 1);
         assert_eq!(
@@ -114,7 +122,7 @@ async fn whom_a_purge_took_is_in_the_audit_log() {
             (&vec![gone], 1)
         );
         assert_eq!(told[0].action, AuditAction::Write);
-        assert_eq!(&*told[0].call.method, "profile.purge");
+        assert_eq!(&*told[0].call.method, "profile.erase");
         assert_eq!(told[0].principal.to_string(), "service:profile");
     }
 }

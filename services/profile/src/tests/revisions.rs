@@ -524,6 +524,7 @@ async fn a_history_goes_with_its_customer_and_no_other() {
         assert_eq!(history(&mut house.revisions(), &gone.name).await.len(), 3);
         house.pass(Duration::from_secs(30 * 86_400));
         assert_eq!(house.profile.purge_customers().await.expect("sweeps"), 1);
+        assert_eq!(house.erase().await, 1);
         let request = wire::ListRevisionsRequest {
             parent: gone.name.clone(),
             ..Default::default()

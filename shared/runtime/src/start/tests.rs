@@ -14,6 +14,7 @@ const EMPTY: Recipe = Recipe {
     migrations: Vec::new,
     sealed: dossier_vault::Registry::NOTHING,
     held: Held::NOTHING,
+    replay: None,
     compaction: Some("profile.compact-feed"),
     build: |deps| {
         Box::pin(async move {

@@ -12,6 +12,7 @@ mod access;
 mod audit;
 mod feedback;
 mod interaction;
+mod privacy_request;
 mod profile;
 mod segmentation;
 mod subject;

@@ -37,6 +37,7 @@ pub fn recipe() -> Recipe {
         migrations: Vec::new,
         sealed: dossier_runtime::Registry::NOTHING,
         held: dossier_runtime::Held::NOTHING,
+        replay: None,
         compaction: None,
         build: |_| {
             async {
