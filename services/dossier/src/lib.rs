@@ -6,11 +6,11 @@ mod connect;
 mod demo;
 mod failure;
 mod format;
-#[cfg(test)]
-mod held;
 mod json;
 mod output;
 mod report;
+#[cfg(test)]
+mod tests;
 mod view;
 
 pub use cli::run;

@@ -46,7 +46,7 @@ fn problems(columns: &[(String, String)], held: &[HeldTable]) -> Vec<String> {
     let unknown = unknown.map(|table| {
         format!(
             "{table} tells of customers: register it in store/registry.rs (HELD), or say in \
-                 services/dossier/src/held.rs why it stays"
+                 services/dossier/src/tests/held.rs why it stays"
         )
     });
     let absent = held.iter().filter(|held| !tables.contains(held.table));
