@@ -87,6 +87,18 @@ impl Held {
         Ok(counts)
     }
 
+    /// What [`Self::erase`] left of rows and keys, in its transaction, by table.
+    pub async fn left(
+        self,
+        tx: &Tx,
+        tenant: &TenantId,
+        customers: &[CustomerId],
+    ) -> Result<Counts> {
+        let mut counts = subject::count(tx.conn(), tenant, self.tables, customers).await?;
+        counts.extend(subject::count(tx.conn(), tenant, &[KEYS], customers).await?);
+        Ok(counts)
+    }
+
     /// What there is of the customers, by table.
     pub async fn count(
         self,

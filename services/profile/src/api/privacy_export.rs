@@ -5,12 +5,12 @@ use dossier_proto::profile::v1::ExportPrivacyRequestResponse;
 use dossier_rpc::status;
 use futures::stream::{BoxStream, StreamExt, TryStreamExt};
 use prost::Message;
-use prost_reflect::DynamicMessage;
+use prost_reflect::{DescriptorPool, DynamicMessage};
 use serde_json::{Value, json};
 use tonic::Status;
 use uuid::Uuid;
 
-use super::{customer, protobuf_json};
+use super::{consent, customer, protobuf_json, relationship, revision};
 use crate::app::{Line, Profile};
 use crate::peers::Told;
 
@@ -23,7 +23,8 @@ pub async fn run(
     id: Uuid,
 ) -> Result<BoxStream<'static, Result<ExportPrivacyRequestResponse, Status>>> {
     let lines = profile.export_privacy_request(ctx, id).await?;
-    let lines = lines.and_then(|line| std::future::ready(encode(line)));
+    let pool = protobuf_json::pool()?;
+    let lines = lines.and_then(move |line| std::future::ready(encode(&pool, line)));
     let chunks = lines.try_ready_chunks(LINES_MAX).map_err(|error| error.1);
     let chunks = chunks.map_ok(|lines| ExportPrivacyRequestResponse {
         chunk: lines.concat().into_bytes(),
@@ -32,21 +33,29 @@ pub async fn run(
 }
 
 /// A line, with its end.
-fn encode(line: Line) -> Result<String> {
+fn encode(pool: &DescriptorPool, line: Line) -> Result<String> {
     let mut record = match line {
         Line::Customer(seen) => {
             let message = customer::encode(*seen);
-            let descriptor = protobuf_json::customer()?;
-            let kind = descriptor.full_name().to_owned();
-            let data = DynamicMessage::decode(descriptor, message.encode_to_vec().as_slice());
-            let data = serde_json::to_value(&data.map_err(Error::internal)?);
-            json!({
-                "service": "profile",
-                "collection": "customers",
-                "name": message.name,
-                "type": kind,
-                "data": data.map_err(Error::internal)?,
-            })
+            own(pool, "customers", "Customer", &message.name, &message)?
+        }
+        Line::Consent(entry) => {
+            let message = consent::encode(*entry);
+            own(pool, "consents", "Consent", &message.name, &message)?
+        }
+        Line::Relationship(shown) => {
+            let message = relationship::encode(*shown);
+            own(
+                pool,
+                "relationships",
+                "Relationship",
+                &message.name,
+                &message,
+            )?
+        }
+        Line::Revision(revised) => {
+            let message = revision::encode(*revised);
+            own(pool, "revisions", "Revision", &message.name, &message)?
         }
         Line::Told { service, told } => {
             let Told {
@@ -67,4 +76,26 @@ fn encode(line: Line) -> Result<String> {
     };
     record.sort_all_objects();
     Ok(format!("{record}\n"))
+}
+
+/// A record of profile's own.
+fn own(
+    pool: &DescriptorPool,
+    collection: &str,
+    message_type: &str,
+    name: &str,
+    message: &impl Message,
+) -> Result<Value> {
+    let kind = format!("dossier.profile.v1.{message_type}");
+    let descriptor = pool.get_message_by_name(&kind);
+    let descriptor = descriptor.ok_or_else(|| Error::internal("a record of no known type"))?;
+    let data = DynamicMessage::decode(descriptor, message.encode_to_vec().as_slice());
+    let data = serde_json::to_value(&data.map_err(Error::internal)?);
+    Ok(json!({
+        "service": "profile",
+        "collection": collection,
+        "name": name,
+        "type": kind,
+        "data": data.map_err(Error::internal)?,
+    }))
 }

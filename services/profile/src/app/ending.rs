@@ -1,8 +1,8 @@
 //! The last transaction of an erasure: rows, identifiers, traces and keys go, followers are told, and
 //! what is done is certified.
 
-use dossier_db::{Change, Tx, subject};
-use dossier_kernel::{CustomerId, Result, TenantId, Timestamp};
+use dossier_db::{Change, Tx};
+use dossier_kernel::{CustomerId, Error as Failure, Result, TenantId, Timestamp};
 use dossier_runtime::Traces;
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -47,10 +47,15 @@ impl Ending {
             let erased = store::HELD
                 .erase(tx, vault, &self.tenant, &ids, &self.traces)
                 .await?;
-            let tables = store::HELD.tables;
-            let left = subject::count(tx.conn(), &self.tenant, tables, &ids).await?;
+            let left = store::HELD.left(tx, &self.tenant, &ids).await?;
+            let left = of_service("profile", left);
+            let tables = erasure::left(&left);
+            if !tables.is_empty() {
+                let words = format!("erased rows are still in {}", tables.join(", "));
+                return Err(Failure::internal(words));
+            }
             erasure::add(&mut self.erased, &of_service("profile", erased));
-            erasure::add(&mut self.held, &of_service("profile", left));
+            erasure::add(&mut self.held, &left);
             self.certify(tx, now).await?;
             Ok(ids.len() as u64)
         }

@@ -57,14 +57,20 @@ impl Profile {
         Ok(())
     }
 
+    /// Says of how many it was the turn, those among them who are held since.
     async fn gather_some(&self, tenant: &TenantId) -> Result<u64> {
         let now = self.0.clock.now();
         let (ctx, of) = (Ctx::service("profile", tenant.clone()), tenant.clone());
         let work = self.0.db.write(&ctx, move |tx| {
             Box::pin(async move {
-                let waiting = store::erasure_subject::waiting(tx, &of, BATCH_MAX).await?;
+                let mut waiting = store::erasure_subject::waiting(tx, &of, BATCH_MAX).await?;
+                let locked = waiting.len() as u64;
+                // A hold that was set while this waited for the row is seen only now.
+                let ids: Vec<Uuid> = waiting.iter().map(|one| one.customer_id).collect();
+                let held = store::legal_hold::held(tx.conn(), &of, &ids).await?;
+                waiting.retain(|one| !held.contains(&one.customer_id));
                 if waiting.is_empty() {
-                    return Ok(0);
+                    return Ok(locked);
                 }
                 let id = Uuid::now_v7();
                 store::erasure::insert(tx, &of, id, now).await?;
@@ -72,7 +78,7 @@ impl Profile {
                 store::erasure_subject::take(tx, &of, &ids, id).await?;
                 let requests: Vec<Uuid> = waiting.iter().filter_map(|one| one.request_id).collect();
                 store::privacy_request::run(tx, &of, &requests).await?;
-                Ok(waiting.len() as u64)
+                Ok(locked)
             })
         });
         Ok(work.await?.value)
@@ -189,14 +195,11 @@ impl Profile {
     async fn put_off(&self, erasure: &Model, error: &Failure) -> Result<()> {
         let pause = erasure::pause(erasure.failure_count);
         tracing::warn!(erasure = %erasure.id, %error, retry_in = ?pause, "an erasure waits");
-        let (tenant, id) = (erasure.tenant()?, erasure.id);
+        let (tenant, failed) = (erasure.tenant()?, erasure.clone());
         let step_time = self.0.clock.now().plus(pause);
-        let failures = erasure.failure_count.saturating_add(1);
         let ctx = Ctx::service("profile", tenant.clone());
         let work = self.0.db.write(&ctx, move |tx| {
-            Box::pin(
-                async move { store::erasure::put_off(tx, &tenant, id, step_time, failures).await },
-            )
+            Box::pin(async move { store::erasure::put_off(tx, &tenant, &failed, step_time).await })
         });
         work.await?;
         Ok(())

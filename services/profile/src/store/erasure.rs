@@ -109,18 +109,20 @@ pub async fn settle(
     Ok(done.rows_affected == 1)
 }
 
-/// Tries the step again later.
+/// Tries the step that failed again later; nothing where another process is further by now.
 pub async fn put_off(
     tx: &Tx,
     tenant: &TenantId,
-    id: Uuid,
+    failed: &Model,
     step_time: Timestamp,
-    failure_count: i32,
 ) -> Result<()> {
+    let failure_count = failed.failure_count.saturating_add(1);
     dossier_db::update_many::<Entity>(tenant)
         .col_expr(Column::StepTime, Expr::value(step_time.micros()))
         .col_expr(Column::FailureCount, Expr::value(failure_count))
-        .filter(Column::Id.eq(id))
+        .filter(Column::Id.eq(failed.id))
+        .filter(Column::State.eq(failed.state.as_str()))
+        .filter(Column::StepTime.eq(failed.step_time))
         .exec(tx.conn())
         .await
         .map_err(dossier_db::error)?;

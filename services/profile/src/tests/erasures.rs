@@ -75,6 +75,8 @@ async fn an_erased_customer_is_hidden_at_once_and_leaves_nothing() {
         assert!(asked.state() == State::Pending);
         for _ in 0..2 {
             assert_eq!(refused(get(&mut client, &gone).await).0, Code::NotFound);
+            let repeated = client.create_customer(request.clone()).await;
+            assert_eq!(refused(repeated).0, Code::NotFound);
             let undelete = wire::UndeleteCustomerRequest {
                 name: gone.clone(),
                 ..Default::default()
@@ -178,5 +180,65 @@ async fn nothing_is_gone_while_a_neighbour_is_away() {
         next.pass(Duration::from_secs(300));
         assert_eq!(next.erase().await, 1);
         assert_eq!(left(&next, &gone).await, []);
+    }
+}
+
+#[tokio::test]
+async fn what_a_backup_brings_back_is_erased_again_and_who_came_later_stays() {
+    for house in House::each().await {
+        let (mut client, mut privacy) = (house.customers(), house.privacy_requests());
+        let back = create(&mut client, somebody()).await.name;
+        let later = create(&mut client, known("later")).await.name;
+        let hold = wire::SetLegalHoldRequest {
+            customer: back.clone(),
+            reason: "released before the erasure".to_owned(),
+            request_id: request_id(),
+        };
+        privacy.set_legal_hold(hold).await.expect("held");
+        let hour = Duration::from_secs(3_600);
+        let entry = |name: &str, time| dossier_runtime::JournalEntry {
+            tenant: TenantId::embedded_default(),
+            customer: CustomerId::from_name(name).expect("a name"),
+            time,
+        };
+        let journal = vec![
+            entry(&back, NOW.plus(hour)),
+            entry(&back, NOW.minus(hour)),
+            entry(&later, NOW.minus(hour)),
+        ];
+        let replayed = crate::app::replay(house.db.db.clone(), journal).await;
+        assert_eq!(replayed.expect("replays"), 1);
+        let restored = house.restarted().await;
+        let mut client = restored.customers();
+        assert_eq!(refused(get(&mut client, &back).await).0, Code::NotFound);
+        // It counts from the clock of the machine, which is not the house's.
+        restored.clock.advance(hour * 24 * 36_500);
+        assert_eq!(restored.erase().await, 1);
+        assert_eq!(left(&restored, &back).await, []);
+        get(&mut client, &later).await.expect("somebody else");
+    }
+}
+
+#[tokio::test]
+async fn a_failure_of_a_process_that_was_slower_changes_nothing() {
+    for house in House::each().await {
+        let tenant = TenantId::embedded_default();
+        let ctx = Ctx::service("profile", tenant.clone());
+        let db = house.db.db.clone();
+        let work = db.write(&ctx, move |tx| {
+            Box::pin(async move {
+                let id = uuid::Uuid::now_v7();
+                store::erasure::insert(tx, &tenant, id, NOW).await?;
+                let settled = NOW.plus(SETTLE);
+                let due = |time| store::erasure::due(tx.conn(), time, 10);
+                let slower = due(NOW).await?;
+                let counts = crate::domain::Counts::new();
+                store::erasure::settle(tx, &tenant, id, settled, &counts).await?;
+                let soon = NOW.plus(Duration::from_secs(1));
+                store::erasure::put_off(tx, &tenant, &slower[0], soon).await?;
+                Ok((due(soon).await?.len(), due(settled).await?.len()))
+            })
+        });
+        assert_eq!(work.await.expect("writes").value, (0, 1));
     }
 }

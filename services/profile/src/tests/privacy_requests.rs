@@ -1,10 +1,15 @@
 //! What people ask for, and what keeps it from being done.
 
+use std::collections::HashSet;
+
 use dossier_proto::profile::v1 as wire;
 use tonic::Code;
 use wire::{PrivacyRequestState as State, PrivacyRequestType as Type};
 
 use super::*;
+
+/// More than are read at once.
+const REVISIONS: usize = 210;
 
 pub async fn ask(
     privacy: &mut PrivacyRequests,
@@ -149,6 +154,45 @@ async fn a_person_is_told_everything_and_then_the_request_is_done() {
             ..known("Ada")
         };
         let name = create(&mut client, person).await.name;
+        let other = create(&mut client, known("Grace")).await.name;
+        let consent = wire::Consent {
+            decision: wire::ConsentDecision::Granted.into(),
+            purpose: "delivery".to_owned(),
+            legal_basis: wire::LegalBasis::Contract.into(),
+            evidence: "by telephone".to_owned(),
+            ..Default::default()
+        };
+        let record = wire::RecordConsentRequest {
+            customer: name.clone(),
+            consent: Some(consent),
+            request_id: request_id(),
+        };
+        let recorded = house.consents().record_consent(record).await;
+        recorded.expect("recorded");
+        let relationship = wire::Relationship {
+            from: other.clone(),
+            to: name.clone(),
+            r#type: wire::RelationshipType::Friend.into(),
+            ..Default::default()
+        };
+        let relate = wire::CreateRelationshipRequest {
+            relationship: Some(relationship),
+            request_id: request_id(),
+        };
+        let related = house.relationships().create_relationship(relate).await;
+        related.expect("related");
+        for number in 0..REVISIONS {
+            let customer = wire::Customer {
+                name: name.clone(),
+                given_name: format!("Ada {number}"),
+                ..Default::default()
+            };
+            let update = wire::UpdateCustomerRequest {
+                customer: Some(customer),
+                ..Default::default()
+            };
+            client.update_customer(update).await.expect("updated");
+        }
         let asked = ask(&mut privacy, &name, Type::Access).await.expect("asked");
         let due = asked.due_time.as_ref().expect("a time").seconds;
         let made = asked.create_time.as_ref().expect("a time").seconds;
@@ -163,11 +207,34 @@ async fn a_person_is_told_everything_and_then_the_request_is_done() {
             while let Some(message) = stream.message().await.expect("goes on") {
                 bytes.extend(message.chunk);
             }
-            let line: serde_json::Value = serde_json::from_slice(&bytes).expect("a line");
-            assert_eq!(line["service"], "profile");
-            assert_eq!(line["name"], name.as_str());
-            assert_eq!(line["data"]["displayName"], "Ada");
-            assert!(line.to_string().contains("ada@example.com"));
+            let text = String::from_utf8(bytes).expect("text");
+            let parse = |line| serde_json::from_str::<serde_json::Value>(line).expect("JSON");
+            let lines: Vec<_> = text.lines().map(parse).collect();
+            assert!(lines.iter().all(|line| line["service"] == "profile"));
+            let of = |collection: &str| {
+                let lines = lines.iter().filter(|line| line["collection"] == collection);
+                lines.collect::<Vec<_>>()
+            };
+            let [file] = of("customers")[..] else {
+                panic!("{text}");
+            };
+            assert_eq!(file["name"], name.as_str());
+            assert_eq!(file["data"]["displayName"], "Ada");
+            assert!(file.to_string().contains("ada@example.com"));
+            let [consent] = of("consents")[..] else {
+                panic!("{text}");
+            };
+            assert_eq!(consent["data"]["evidence"], "by telephone");
+            let [relationship] = of("relationships")[..] else {
+                panic!("{text}");
+            };
+            assert_eq!(relationship["data"]["to"], other.as_str());
+            let names: HashSet<String> = of("revisions")
+                .iter()
+                .map(|line| line["name"].to_string())
+                .collect();
+            assert_eq!(names.len(), REVISIONS + 1, "every page");
+            assert!(text.contains("Ada 0"), "what was is told");
             assert!(read(&mut privacy, &asked.name).await.state() == State::Done);
         }
         let erase = ask(&mut privacy, &name, Type::Erase).await.expect("asked");
