@@ -49,6 +49,12 @@ pub mod feedback {
     }
 }
 
+pub mod subject {
+    pub mod v1 {
+        tonic::include_proto!("dossier.subject.v1");
+    }
+}
+
 pub mod vault {
     pub mod v1 {
         tonic::include_proto!("dossier.vault.v1");

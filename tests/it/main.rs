@@ -10,6 +10,7 @@ mod crash;
 mod deadlines;
 mod disk;
 mod drain;
+mod erasure;
 mod examples;
 #[cfg(feature = "failpoints")]
 mod failpoints;

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::command::{
-    access, apikey, audit, consent, customer, export, health, import, keys, migrate, relationship,
-    report, restored, segment, serve, tag, token,
+    access, apikey, audit, consent, customer, erase, export, health, import, keys, migrate,
+    relationship, report, restored, segment, serve, tag, token,
 };
 use crate::demo;
 use crate::failure::{Failure, Result};
@@ -61,6 +61,9 @@ enum Command {
     /// Read who did what, and find out whether anybody changed it
     #[command(subcommand)]
     Audit(audit::Audit),
+    /// Check what was erased
+    #[command(subcommand)]
+    Erase(erase::Erase),
     /// Import customers from a CSV, NDJSON, XLSX or vCard file
     Import(import::Import),
     /// Export customers to a CSV, NDJSON, XLSX or vCard file
@@ -126,6 +129,7 @@ fn execute(command: Command, output: &Output) -> Result<()> {
             Command::Apikey(apikey) => apikey.run(output).await,
             Command::Access(access) => access.run(output).await,
             Command::Audit(audit) => audit.run(output).await,
+            Command::Erase(erase) => erase.run(output),
             Command::Import(import) => import.run(output).await,
             Command::Export(export) => export.run(output).await,
             Command::Customer(customer) => customer.run(output).await,

@@ -28,6 +28,8 @@ pub(crate) enum Failure {
     Tampered { finding_count: usize },
     /// A purpose may not be pursued.
     NoConsent,
+    /// The certificate of an erasure is not as it was signed, or says that something was left.
+    Uncertified,
     /// The system says no.
     Io { what: String, error: io::Error },
 }
@@ -50,7 +52,10 @@ impl Failure {
             Self::Usage(_) => 64,
             Self::RowsLeftOut { .. } => 65,
             Self::Unreachable { .. } => 69,
-            Self::NotServing { .. } | Self::Tampered { .. } | Self::NoConsent => 1,
+            Self::NotServing { .. }
+            | Self::Tampered { .. }
+            | Self::NoConsent
+            | Self::Uncertified => 1,
             Self::Io { .. } => 74,
             Self::Local(error) if error.reason() == Reason::InvalidArgument => 64,
             Self::Refused(error) | Self::Local(error) => match error.reason() {
@@ -85,6 +90,7 @@ impl Failure {
             | Self::RowsLeftOut { .. }
             | Self::Tampered { .. }
             | Self::NoConsent
+            | Self::Uncertified
             | Self::Io { .. } => None,
         }
     }
@@ -115,6 +121,9 @@ impl std::fmt::Display for Failure {
                 "The audit log is not as it was signed: {finding_count} findings."
             ),
             Self::NoConsent => f.write_str("The purpose may not be pursued."),
+            Self::Uncertified => f.write_str(
+                "The certificate is not as the key signed it, or says that something was left.",
+            ),
             Self::Io { what, error } => write!(f, "{what}: {error}."),
         }
     }

@@ -9,6 +9,8 @@ mod format;
 mod json;
 mod output;
 mod report;
+#[cfg(test)]
+mod tests;
 mod view;
 
 pub use cli::run;

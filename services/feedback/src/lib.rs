@@ -6,6 +6,8 @@ mod domain;
 mod peers;
 mod store;
 
+use std::sync::Arc;
+
 use dossier_runtime::{Deps, Recipe, Service};
 use futures::FutureExt;
 
@@ -20,6 +22,8 @@ pub fn recipe() -> Recipe {
         ],
         migrations: store::migration::all,
         sealed: store::REGISTRY,
+        held: store::HELD,
+        replay: None,
         compaction: Some("feedback.compact-feed"),
         build: |deps: Deps| {
             async move {
@@ -27,6 +31,7 @@ pub fn recipe() -> Recipe {
                 Ok(Service {
                     routes: api::routes(&app),
                     jobs: Vec::new(),
+                    participant: Some(Arc::new(api::Subjects(app))),
                 })
             }
             .boxed()

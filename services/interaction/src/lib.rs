@@ -7,6 +7,8 @@ mod error;
 mod peers;
 mod store;
 
+use std::sync::Arc;
+
 use dossier_runtime::{Deps, Recipe, Service};
 use futures::FutureExt;
 
@@ -17,6 +19,8 @@ pub fn recipe() -> Recipe {
         grpc_services: &[api::SERVICE],
         migrations: store::migrations,
         sealed: store::REGISTRY,
+        held: store::HELD,
+        replay: None,
         compaction: None,
         build: |deps| async move { Ok(build(deps)) }.boxed(),
     }
@@ -32,6 +36,7 @@ fn build(deps: Deps) -> Service {
         access,
         audit,
         peers,
+        erasing: _,
         stop: _,
     } = deps;
     let profile = peers::Profile::new(peers.profile);
@@ -45,7 +50,8 @@ fn build(deps: Deps) -> Service {
         profile,
     });
     Service {
-        routes: api::routes(interactions),
+        routes: api::routes(interactions.clone()),
         jobs: Vec::new(),
+        participant: Some(Arc::new(api::Subjects(interactions))),
     }
 }

@@ -41,6 +41,20 @@ pub enum Error {
     Deleted(CustomerId),
     #[error("{} is not deleted.", .0.to_name())]
     NotDeleted(CustomerId),
+    #[error("{} is being erased; that cannot be stopped.", .0.to_name())]
+    BeingErased(CustomerId),
+    #[error("{} is under a legal hold; release it first.", .0.to_name())]
+    Held(CustomerId),
+    #[error("{} is under no legal hold in this tenant.", .0.to_name())]
+    NotHeld(CustomerId),
+    #[error("privacyRequests/{0} does not exist in this tenant.")]
+    NoPrivacyRequest(Uuid),
+    #[error("privacyRequests/{0} is not pending any more.")]
+    NotPending(Uuid),
+    #[error("privacyRequests/{0} has no certificate; only an ERASE that is DONE has one.")]
+    NotCertified(Uuid),
+    #[error("privacyRequests/{0} is no ACCESS or PORT request that can be exported.")]
+    NotExportable(Uuid),
     #[error("attributeDefinitions/{0} does not exist in this tenant.")]
     NoDefinition(String),
     #[error("attributeDefinitions/{0} exists.")]
@@ -101,6 +115,8 @@ impl Error {
         match self {
             Self::NoCustomer(_)
             | Self::NoRevision(..)
+            | Self::NotHeld(_)
+            | Self::NoPrivacyRequest(_)
             | Self::NoDefinition(_)
             | Self::NoNotice(_)
             | Self::NoRelationship(_)
@@ -121,7 +137,12 @@ impl Error {
             | Self::SecondSuperior(_)
             | Self::Circle(_)
             | Self::IdentifierOfDeleted { .. }
-            | Self::BeforeHistory(..) => Reason::FailedPrecondition,
+            | Self::BeforeHistory(..)
+            | Self::BeingErased(_)
+            | Self::Held(_)
+            | Self::NotPending(_)
+            | Self::NotCertified(_)
+            | Self::NotExportable(_) => Reason::FailedPrecondition,
             Self::TooManyDefinitions
             | Self::TooManyApiKeys
             | Self::TooManyVersions
@@ -153,6 +174,9 @@ impl From<Error> for kernel::Error {
             | Error::NoHousehold(id)
             | Error::SecondSuperior(id)
             | Error::Circle(id)
+            | Error::BeingErased(id)
+            | Error::Held(id)
+            | Error::NotHeld(id)
             | Error::NotDeleted(id) => plain().with("resource", id.to_name()),
             Error::NoRevision(id, revision) => {
                 plain().with("resource", revision_name(*id, *revision))
@@ -167,6 +191,10 @@ impl From<Error> for kernel::Error {
             Error::NoDefinition(id) | Error::DefinitionExists(id) => {
                 plain().with("resource", format!("attributeDefinitions/{id}"))
             }
+            Error::NoPrivacyRequest(id)
+            | Error::NotPending(id)
+            | Error::NotCertified(id)
+            | Error::NotExportable(id) => plain().with("resource", format!("privacyRequests/{id}")),
             Error::NoApiKey(id) => plain().with("resource", format!("apiKeys/{id}")),
             Error::NotYoursToGive => plain().with("permission", "access.api_keys.write"),
             Error::NoNotice(id) => plain().with("resource", format!("consentNotices/{id}")),

@@ -5,14 +5,16 @@ mod app;
 mod domain;
 mod error;
 mod jobs;
+mod peers;
 mod store;
 #[cfg(test)]
 mod tests;
 
-use dossier_runtime::{Deps, Recipe, Service};
+use dossier_runtime::{Deps, Erasing, Recipe, Service};
 use futures::FutureExt;
 
 use crate::app::{Parts, Profile};
+use crate::peers::Neighbour;
 
 /// How this service is made.
 pub fn recipe() -> Recipe {
@@ -25,17 +27,20 @@ pub fn recipe() -> Recipe {
             "dossier.profile.v1.ConsentService",
             "dossier.profile.v1.RelationshipService",
             "dossier.profile.v1.TagService",
+            "dossier.profile.v1.PrivacyRequestService",
             "dossier.access.v1.ApiKeyService",
         ],
         migrations: store::migrations,
         sealed: store::REGISTRY,
+        held: store::HELD,
+        replay: Some(app::replay),
         compaction: Some("profile.compact-feed"),
         build: |deps| async move { Ok(build(deps)) }.boxed(),
     }
 }
 
 fn build(deps: Deps) -> Service {
-    // It asks nobody: profile is the truth about who a customer is.
+    // Who a customer is profile asks nobody: it is the truth. Neighbours are asked to forget.
     let Deps {
         db,
         feed,
@@ -44,9 +49,16 @@ fn build(deps: Deps) -> Service {
         clock,
         access,
         audit,
-        peers: _,
+        peers,
+        erasing,
         stop,
     } = deps;
+    let neighbours = vec![
+        Neighbour::new("interaction", peers.interaction),
+        Neighbour::new("segmentation", peers.segmentation),
+        Neighbour::new("feedback", peers.feedback),
+    ];
+    let Erasing { journal, settle } = erasing;
     let profile = Profile::new(Parts {
         db,
         feed,
@@ -55,11 +67,15 @@ fn build(deps: Deps) -> Service {
         clock,
         access,
         audit,
+        neighbours,
+        journal,
+        settle,
         stop,
     });
     let jobs = jobs::jobs(&profile);
     Service {
         routes: api::routes(profile),
         jobs,
+        participant: None,
     }
 }

@@ -10,6 +10,8 @@ mod store;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use dossier_runtime::{Deps, Recipe, Registry, Service};
 use futures::FutureExt;
 
@@ -20,6 +22,8 @@ pub fn recipe() -> Recipe {
         grpc_services: api::SERVICES,
         migrations: store::migrations,
         sealed: Registry::NOTHING,
+        held: store::HELD,
+        replay: None,
         compaction: Some("segmentation.compact-feed"),
         build: |deps| async move { Ok(build(deps)) }.boxed(),
     }
@@ -35,6 +39,7 @@ fn build(deps: Deps) -> Service {
         access: _,
         audit: _,
         peers,
+        erasing: _,
         stop,
     } = deps;
     let peers = peers::Peers {
@@ -46,5 +51,6 @@ fn build(deps: Deps) -> Service {
     Service {
         routes: api::routes(&app),
         jobs: jobs::jobs(&app, &stop),
+        participant: Some(Arc::new(api::Subjects(app))),
     }
 }

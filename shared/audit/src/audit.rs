@@ -15,8 +15,9 @@ use uuid::Uuid;
 
 use crate::append::unavailable;
 use crate::buffer::{Buffer, Reads};
+use crate::certificate;
 use crate::export::Export;
-use crate::key::AuditKey;
+use crate::key::{AuditKey, VerifierKey};
 use crate::log::Log;
 use crate::sequence::{self, EVENTS_MAX};
 use crate::sink::Sink;
@@ -184,6 +185,17 @@ impl Audit {
     }
 
     /// For reading the log.
+    /// A document that holds a statement and a signature of `signer` by the key that also signs the
+    /// log; [`crate::certificate::verify`] reads it.
+    pub fn certify(&self, signer: &str, statement: serde_json::Value) -> Result<String> {
+        certificate::sign(&self.0.options.key, signer, &statement)
+    }
+
+    /// Whose signature the documents of [`Self::certify`] carry.
+    pub fn certifier(&self, signer: &str) -> VerifierKey {
+        self.0.options.key.verifier(signer)
+    }
+
     pub fn log(&self) -> Log {
         Log::new(
             self.0.db.clone(),

@@ -3,6 +3,7 @@
 mod append;
 mod audit;
 mod buffer;
+pub mod certificate;
 mod export;
 mod growth;
 mod key;

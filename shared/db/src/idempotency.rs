@@ -110,8 +110,8 @@ pub(crate) async fn claim(
             "The request id was used with another request; use a new id for a new request.",
         ));
     }
-    // Claim and outcome share a transaction: a claim that others see has its outcome.
-    Ok(Claim::Done(outcome.unwrap_or_default()))
+    // Claim and outcome share a transaction: a claim that others see had its outcome.
+    outcome.map(Claim::Done).ok_or_else(erased)
 }
 
 pub(crate) async fn remember(
@@ -133,6 +133,12 @@ pub(crate) async fn remember(
         .await
         .map_err(error)?;
     Ok(())
+}
+
+/// What a request made was erased, and its outcome with it.
+fn erased() -> Error {
+    let words = "What the request with this id made was erased; it is not made again.";
+    Error::new(Reason::NotFound, words)
 }
 
 /// Whether an outcome of the tenant is kept that was made before `time`, by any method but `besides`.

@@ -18,6 +18,7 @@ mod reader;
 mod scope;
 mod snapshot;
 mod sqlite;
+pub mod subject;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod tx;
@@ -35,5 +36,6 @@ pub use page::{PageQuery, Room};
 pub use reader::Reader;
 pub use scope::{TenantScoped, delete_many, find, update_many};
 pub use snapshot::Parts;
+pub use subject::{HeldTable, Owner};
 pub use tx::{BeforeCommit, Change, Committed, Position, Staged, Tx};
 pub use wall::Wall;

@@ -7,7 +7,7 @@
 use std::fmt;
 
 use dossier_kernel::TenantId;
-use sea_orm::{ConnectOptions, ConnectionTrait, Database};
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, QueryResult, Statement};
 use sea_orm_migration::MigrationTrait;
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -91,6 +91,27 @@ impl TestDb {
         Db::open(self.options.clone(), self.before_commit)
             .await
             .expect("opens again")
+    }
+
+    /// Every column of every table, as `(table, column)`.
+    pub async fn columns(&self) -> Vec<(String, String)> {
+        let sql = match self.db.backend() {
+            Backend::Sqlite => {
+                "SELECT t.name, c.name FROM sqlite_master t, pragma_table_info(t.name) c \
+                 WHERE t.type = 'table'"
+            }
+            Backend::Postgres => {
+                "SELECT table_name::text, column_name::text FROM information_schema.columns \
+                 WHERE table_schema = current_schema()"
+            }
+        };
+        let statement = Statement::from_string(self.db.backend().into(), sql);
+        let reader = self.db.reader_of(&TenantId::all());
+        let rows = reader.query_all_raw(statement).await.expect("reads");
+        let text = |row: &QueryResult, place| row.try_get_by(place).expect("a name");
+        rows.iter()
+            .map(|row| (text(row, 0), text(row, 1)))
+            .collect()
     }
 
     /// Where the SQLite file lies; `None` on PostgreSQL.

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod append;
+mod blank;
 mod consumer;
 mod cursor;
 mod feed;
@@ -12,6 +13,7 @@ pub mod testing;
 mod watch;
 
 pub use append::append;
+pub use blank::{Place, blank};
 pub use consumer::{Consumer, Delivery};
 pub use cursor::Cursor;
 pub use feed::{Feed, Options};

@@ -43,7 +43,7 @@ pub(crate) async fn heads<C: ConnectionTrait>(conn: &C) -> Result<Vec<Head>> {
     Ok(heads)
 }
 
-/// Events of one shard after `after`, with the counter as of the same instant: one statement is one
+/// Events of one shard after `after` that were not blanked, with the counter as of the same instant: one statement is one
 /// snapshot, so neither a new event nor a compaction can slip in between.
 pub(crate) async fn events(
     db: &Db,
@@ -61,7 +61,8 @@ pub(crate) async fn events(
     let sql = format!(
         "SELECT h.shard, h.epoch, h.seq, h.floor, e.seq, e.tenant_id, e.subject, e.time, e.body \
          FROM feed_head h \
-         LEFT JOIN feed_event e ON e.shard = h.shard AND e.shard = $1 AND e.seq > $2 {of_tenant}\
+         LEFT JOIN feed_event e ON e.shard = h.shard AND e.shard = $1 AND e.seq > $2 \
+         AND length(e.body) > 0 {of_tenant}\
          WHERE h.shard = $1 ORDER BY e.seq LIMIT $3"
     );
     let statement = Statement::from_sql_and_values(db.backend().into(), sql, values);

@@ -54,6 +54,8 @@ const KEYS: &[&str] = &[
     "signing_key_file",
     "audit_key_file",
     "audit_sink_dir",
+    "erasure_journal_file",
+    "erasure_settle_secs",
     "policies_file",
     "anonymous_loopback",
     "issuers",
@@ -107,6 +109,9 @@ pub struct Config {
     pub audit_key_file: Option<PathBuf>,
     #[serde(default, deserialize_with = "unless_empty")]
     pub audit_sink_dir: Option<PathBuf>,
+    #[serde(default, deserialize_with = "unless_empty")]
+    pub erasure_journal_file: Option<PathBuf>,
+    pub erasure_settle_secs: u64,
     #[serde(default, deserialize_with = "unless_empty")]
     pub policies_file: Option<PathBuf>,
     pub anonymous_loopback: bool,
@@ -242,6 +247,12 @@ impl Config {
             .unwrap_or_else(|| self.data_dir.join("audit"))
     }
 
+    pub fn erasure_journal_path(&self) -> PathBuf {
+        self.erasure_journal_file
+            .clone()
+            .unwrap_or_else(|| self.data_dir.join("erasures/journal"))
+    }
+
     fn read(figment: &Figment) -> Result<Self> {
         let mut config: Self = figment.extract().map_err(explain)?;
         config.check()?;
@@ -284,6 +295,12 @@ impl Config {
         }
         if !(1..=30).contains(&self.key_life_secs) {
             violations.push(Violation::new("key_life_secs", "must be from 1 to 30"));
+        }
+        if !(1..=3_600).contains(&self.erasure_settle_secs) {
+            violations.push(Violation::new(
+                "erasure_settle_secs",
+                "must be from 1 to 3,600",
+            ));
         }
         for (field, is_none) in [
             (

@@ -11,6 +11,7 @@ use dossier_vault::Vault;
 use sea_orm_migration::MigrationTrait;
 
 use crate::config::Config;
+use crate::journal::Journal;
 use crate::keys::Keys;
 use crate::recipe::Recipe;
 use crate::wall;
@@ -63,13 +64,19 @@ pub(crate) async fn migrate(config: &Config, recipe: Recipe) -> Result<u32> {
     applied
 }
 
-/// Begins another history of the service's feed.
-pub(crate) async fn renew_epoch(config: &Config, recipe: Recipe) -> Result<()> {
+/// Begins another history of the service's feed, and has everybody erased again who was erased since
+/// the copy was made; says how many customers that are.
+pub(crate) async fn restored(config: &Config, recipe: Recipe) -> Result<u64> {
     let db = open(config, recipe).await?;
     let renewed = async {
         db.check_migrated(&migrations(recipe)).await?;
         let feed = Feed::open(db.clone(), dossier_feed::Options::default());
-        feed.renew_epoch().await
+        feed.renew_epoch().await?;
+        let Some(replay) = recipe.replay else {
+            return Ok(0);
+        };
+        let erased = Journal::at(config.erasure_journal_path()).read()?;
+        replay(db.clone(), erased).await
     };
     let renewed = renewed.await;
     db.close().await;
@@ -118,8 +125,8 @@ const BEFORE_COMMIT: BeforeCommit = |txn, backend, staged| {
     })
 };
 
-/// The shared tables first: a service's own migrations may refer to them.
-fn migrations(recipe: Recipe) -> Vec<Box<dyn MigrationTrait>> {
+/// All of a service. The shared tables first: its own migrations may refer to them.
+pub fn migrations(recipe: Recipe) -> Vec<Box<dyn MigrationTrait>> {
     let mut all = vec![
         dossier_db::migration(),
         dossier_feed::migration(),

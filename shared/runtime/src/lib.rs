@@ -10,6 +10,7 @@ mod config;
 mod flags;
 mod ground;
 mod jobs;
+mod journal;
 mod key_service;
 mod keys;
 mod lock;
@@ -17,6 +18,8 @@ mod recipe;
 mod serve;
 mod signals;
 mod start;
+mod subject;
+mod subject_service;
 mod tls;
 mod wall;
 mod ways;
@@ -25,11 +28,14 @@ pub use audit_log::{Verification, verify};
 pub use audit_service::audit_event;
 pub use config::{Config, LogLevel, MANUAL, Profile, SERVICES};
 pub use flags::Flags;
+pub use ground::migrations;
 pub use jobs::JobHealth;
-pub use recipe::{Deps, Job, Peers, Recipe, Service};
+pub use journal::{Journal, JournalEntry};
+pub use recipe::{Deps, Erasing, Job, Peers, Recipe, Replay, Service};
 pub use serve::{Telemetry, explain, main, serve, telemetry};
 pub use signals::stop_signal;
-pub use start::{Running, migrate, restored, start};
+pub use start::{Restored, Running, migrate, restored, start};
+pub use subject::{Held, Participant, Record, Told, Traces};
 
 /// Of every process that serves. A tenth of a read's time was the system's allocator; this one costs
 /// half of that and gives memory back.
@@ -38,3 +44,6 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// For recipes of services that need no key themselves.
 pub use dossier_vault::Registry;
+
+/// For what recipes say is held of customers.
+pub use dossier_db::{HeldTable, Owner};

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use dossier_access::Access;
 use dossier_audit::Audit;
@@ -17,6 +18,9 @@ use sea_orm_migration::MigrationTrait;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
+use crate::journal::{Journal, JournalEntry};
+use crate::subject::{Held, Participant};
+
 /// Everything a process needs to know to run a service. A service's crate exports one.
 #[derive(Clone, Copy)]
 pub struct Recipe {
@@ -28,10 +32,26 @@ pub struct Recipe {
     pub migrations: fn() -> Vec<Box<dyn MigrationTrait>>,
     /// What its tables hold sealed: key rotation goes through it.
     pub sealed: Registry,
+    /// What its tables hold of customers: erasure goes through it.
+    pub held: Held,
+    /// What follows when an older copy of its database was put back, of those erased since: `None` where
+    /// another service sees to it.
+    pub replay: Option<Replay>,
     /// The name of the job that drops old events of its feed, such as `profile.compact-feed`; `None`
     /// where followers begin with the feed itself, so that it is kept whole.
     pub compaction: Option<&'static str>,
     pub build: fn(Deps) -> BoxFuture<'static, Result<Service>>,
+}
+
+/// Has everybody erased again who is in the journal; says how many customers that are.
+pub type Replay = fn(Db, Vec<JournalEntry>) -> BoxFuture<'static, Result<u64>>;
+
+/// How customers are erased.
+#[derive(Clone)]
+pub struct Erasing {
+    pub journal: Journal,
+    /// How long after a customer was hidden other services may still write of it.
+    pub settle: Duration,
 }
 
 /// What a service stands on. Cheap to clone.
@@ -48,6 +68,7 @@ pub struct Deps {
     /// Is told before personal data in the clear leaves the service.
     pub audit: Audit,
     pub peers: Peers,
+    pub erasing: Erasing,
     /// Cancelled when the process begins to stop: streams end with a cursor, jobs return.
     pub stop: CancellationToken,
 }
@@ -65,6 +86,8 @@ pub struct Peers {
 pub struct Service {
     pub routes: Routes,
     pub jobs: Vec<Job>,
+    /// Its part in the rights of its customers; `None` where it asks the others.
+    pub participant: Option<Arc<dyn Participant>>,
 }
 
 /// Work in the background. It returns when [`Deps::stop`] is cancelled; when it fails, it is begun

@@ -22,12 +22,14 @@ use crate::admin::{self, Admin};
 use crate::config::{Config, SERVICES, production};
 use crate::ground::{self, Ground};
 use crate::jobs::Jobs;
+use crate::journal::Journal;
 use crate::key_service::{self, Keyring};
 use crate::keys::Keys;
 use crate::lock::Lock;
-use crate::recipe::{Deps, Job, Recipe};
+use crate::recipe::{Deps, Erasing, Job, Recipe};
+use crate::subject::Subjects;
 use crate::ways::Ways;
-use crate::{access_service, api_keys, audit_service, compaction, tls};
+use crate::{access_service, api_keys, audit_service, compaction, subject_service, tls};
 
 /// How long jobs may take to return after the streams they follow have ended.
 const JOBS_BOUND: Duration = Duration::from_secs(2);
@@ -99,6 +101,11 @@ pub async fn start(config: Config, recipes: Vec<Recipe>) -> Result<Running> {
         },
     ];
     let mut jobs = vec![rotation(&grounds, &edge.stop)];
+    let mut subjects = Vec::new();
+    let erasing = Erasing {
+        journal: Journal::at(config.erasure_journal_path()),
+        settle: Duration::from_secs(config.erasure_settle_secs),
+    };
     for ground in grounds {
         let Ground {
             recipe,
@@ -120,15 +127,28 @@ pub async fn start(config: Config, recipes: Vec<Recipe>) -> Result<Running> {
             access: edge.access.clone(),
             audit,
             peers: ways.of(recipe.name)?,
+            erasing: erasing.clone(),
             stop: edge.stop.clone(),
         };
-        let service = (recipe.build)(deps).await?;
+        let service = (recipe.build)(deps.clone()).await?;
         parts.push(Part {
             services: recipe.grpc_services,
             routes: service.routes,
         });
         jobs.extend(service.jobs);
+        subjects.extend(service.participant.map(|participant| Subjects {
+            service: recipe.name,
+            db: deps.db,
+            feed: deps.feed,
+            vault: deps.vault,
+            held: recipe.held,
+            participant,
+        }));
     }
+    parts.push(Part {
+        services: &[subject_service::NAME],
+        routes: subject_service::routes(subjects)?,
+    });
     let stop = edge.stop.clone();
     let serving_tls = edge.tls.clone();
     let server = Server::new(edge, parts).map_err(Error::internal)?;
@@ -192,17 +212,28 @@ pub async fn migrate(config: &Config, recipes: Vec<Recipe>) -> Result<Vec<(&'sta
 }
 
 /// Begins another history of the feeds of the services that the configuration asks for: their data
-/// is a restored copy, and whoever followed what came after the copy must notice. Says whose.
-pub async fn restored(config: &Config, recipes: Vec<Recipe>) -> Result<Vec<&'static str>> {
+/// is a restored copy, and whoever followed what came after the copy must notice. Whoever was erased
+/// since is erased again.
+pub async fn restored(config: &Config, recipes: Vec<Recipe>) -> Result<Vec<Restored>> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let recipes = select(config, recipes)?;
     let _locks = lock(config, &recipes)?;
     let mut done = Vec::new();
     for recipe in recipes {
-        ground::renew_epoch(config, recipe).await?;
-        done.push(recipe.name);
+        done.push(Restored {
+            service: recipe.name,
+            erased_count: ground::restored(config, recipe).await?,
+        });
     }
     Ok(done)
+}
+
+/// A service whose data is a restored copy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Restored {
+    pub service: &'static str,
+    /// Customers that are erased again once it serves.
+    pub erased_count: u64,
 }
 
 impl Running {
@@ -357,7 +388,12 @@ async fn edge(config: &Config, recipes: &[Recipe], keys: &Keys, ways: &Ways<'_>)
         .iter()
         .flat_map(|recipe| recipe.grpc_services)
         .copied()
-        .chain([key_service::NAME, access_service::NAME, audit_service::NAME])
+        .chain([
+            key_service::NAME,
+            access_service::NAME,
+            audit_service::NAME,
+            subject_service::NAME,
+        ])
         .collect();
     let rules = Rules::from_descriptors(dossier_proto::DESCRIPTORS, &services)?;
     let access = match &config.policies_file {

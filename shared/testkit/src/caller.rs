@@ -22,6 +22,8 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 #[derive(Clone)]
 pub struct Caller {
     wires: [Wire; 4],
+    /// To interaction, for what only services may ask.
+    service: Option<Wire>,
 }
 
 /// What a call came to: its metadata, from before and after, and every message as it came.
@@ -48,7 +50,15 @@ impl Caller {
                 wire(segmentation)?,
                 wire(feedback)?,
             ],
+            service: None,
         })
+    }
+
+    /// Asks with this token what only services of the suite may ask.
+    pub fn with_service(mut self, addresses: &[String; 4], token: &str) -> anyhow::Result<Self> {
+        let [_, interaction, _, _] = Self::new(addresses, token)?.wires;
+        self.service = Some(interaction);
+        Ok(self)
     }
 
     /// Makes the call and reads the answer to its end. A watch has none: it is read until it says
@@ -91,6 +101,8 @@ impl Caller {
         request: Request<impl futures::Stream<Item = Bytes> + Send + 'static>,
     ) -> Result<(MetadataMap, Streaming<Bytes>), Status> {
         let wire = match rpc.part.as_str() {
+            // Every process answers for its own services; examples ask this one.
+            "subject" => self.service.as_ref().unwrap_or(&self.wires[1]),
             "interaction" => &self.wires[1],
             "segmentation" => &self.wires[2],
             "feedback" => &self.wires[3],

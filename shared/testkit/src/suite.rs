@@ -339,9 +339,11 @@ impl Suite {
         Clients::new(&self.addresses(), &self.token(roles, tenant)?)
     }
 
-    /// As an admin of the suite's tenant, by the names of RPCs.
+    /// As an admin of the suite's tenant, by the names of RPCs; as a service what only those may ask.
     pub fn caller(&self) -> anyhow::Result<Caller> {
-        self.caller_as(&[Role::Admin], &self.tenant)
+        let token = self.token(&[Role::Service], &self.tenant)?;
+        self.caller_as(&[Role::Admin], &self.tenant)?
+            .with_service(&self.addresses(), &token)
     }
 
     pub fn caller_as(&self, roles: &[Role], tenant: &TenantId) -> anyhow::Result<Caller> {
@@ -397,6 +399,7 @@ fn write_programs(plan: Plan, dir: &Path, stores: Option<&Stores>) -> anyhow::Re
         .collect::<Result<_, _>>()?;
     let mut shared = format!(
         "log_level = {:?}\nlog_format = \"json\"\nanonymous_loopback = false\n\
+         erasure_settle_secs = 1\n\
          data_dir = {:?}\nroot_key_file = {:?}\nsigning_key_file = {:?}\n",
         plan.log_level,
         dir.join("data"),

@@ -1,6 +1,6 @@
 //! Where a service keeps what is sealed.
 
-use dossier_db::Tx;
+use dossier_db::{Owner, Tx};
 use dossier_kernel::{Result, TenantId};
 use futures::future::BoxFuture;
 use uuid::Uuid;
@@ -28,19 +28,6 @@ pub struct SealedTable {
     pub owner: Owner,
     /// The sealed columns, by the names they are bound to as [`crate::Place::column`].
     pub columns: &'static [&'static str],
-}
-
-/// How a row says whose it is.
-#[derive(Clone, Copy, Debug)]
-pub enum Owner {
-    /// By a column of its own.
-    Column(&'static str),
-    /// By the column `customer` of that row of `table` that has the same `key`.
-    Through {
-        table: &'static str,
-        key: &'static str,
-        customer: &'static str,
-    },
 }
 
 /// A table of blind indexes. It has `tenant_id`, `customer_id` and an index on both.

@@ -76,6 +76,8 @@ fn service(rpc: &Rpc) -> &str {
     match rpc.part.as_str() {
         // API keys live in profile; a rotation is written down by every service.
         "access" | "vault" | "audit" => "profile",
+        // The part of the service that examples ask.
+        "subject" => "interaction",
         part => part,
     }
 }

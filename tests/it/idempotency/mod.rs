@@ -238,6 +238,7 @@ fn store_of(rpc: &Rpc) -> &str {
     match rpc.part.as_str() {
         // Of the services of a process, the one that is asked first stands for all.
         "access" | "vault" => "profile",
+        "subject" => "interaction",
         part => part,
     }
 }

@@ -16,6 +16,8 @@ pub struct Ground {
     pub invitation: String,
     /// `cases/{case}`
     pub case: String,
+    /// `privacyRequests/{privacy_request}`, pending.
+    pub privacy_request: String,
 }
 
 impl Ground {
@@ -51,6 +53,10 @@ impl Ground {
         let invitation = name(&caller, invite, body, "name").await?;
         let open = "dossier.feedback.v1.CaseService/OpenCase";
         let case = name(&caller, open, json!({"case": case(&customer)}), "name").await?;
+        let ask = "dossier.profile.v1.PrivacyRequestService/CreatePrivacyRequest";
+        let asked = json!({"customer": relative, "type": "PRIVACY_REQUEST_TYPE_ACCESS"});
+        let body = json!({"privacy_request": asked});
+        let privacy_request = name(&caller, ask, body, "name").await?;
         Ok(Self {
             caller,
             customer,
@@ -59,6 +65,7 @@ impl Ground {
             segment,
             invitation,
             case,
+            privacy_request,
         })
     }
 }

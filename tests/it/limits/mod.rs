@@ -3,6 +3,7 @@
 
 mod document;
 mod ground;
+mod privacy;
 mod profile;
 mod table;
 mod wire;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::ground::{Ground, case, interaction, person, question, unique};
-use super::{Expected, Limit, profile};
+use super::{Expected, Limit, privacy, profile};
 
 use Expected::{Filter, Invalid};
 
@@ -24,6 +24,7 @@ pub fn limits() -> Vec<Limit> {
         segments(),
         feedback(),
         profile::limits(),
+        privacy::limits(),
     ]
     .into_iter()
     .flatten()

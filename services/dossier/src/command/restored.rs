@@ -13,10 +13,25 @@ use crate::output::Output;
     DOSSIER_DATABASE_URL=postgres://dossier@db/dossier dossier restored --only profile\n\n\
     Run once after putting a backup back and before serving: whoever followed the feeds beyond the \
     backup is told so (EPOCH_CHANGED) and begins again with the snapshot. Without it they could \
-    take new changes for those that were lost.")]
+    take new changes for those that were lost. Customers who were erased since the backup, as the \
+    erasure journal says, are hidden at once and erased again.")]
 pub(crate) struct Restored {
     #[command(flatten)]
     flags: Flags,
+}
+
+fn line(done: &dossier_runtime::Restored) -> String {
+    let dossier_runtime::Restored {
+        service,
+        erased_count,
+    } = done;
+    match erased_count {
+        0 => format!("{service}: a new history begins\n"),
+        _ => format!(
+            "{service}: a new history begins; {erased_count} customers who were erased are hidden, \
+             and erased again once it serves\n"
+        ),
+    }
 }
 
 impl Restored {
@@ -27,12 +42,12 @@ impl Restored {
             .map_err(Failure::Local)?;
         let document = json!(
             done.iter()
-                .map(|name| json!({ "service": name }))
+                .map(|one| json!({
+                    "service": one.service,
+                    "erased_customer_count": one.erased_count,
+                }))
                 .collect::<Vec<_>>()
         );
-        output.answer(&document, || {
-            let line = |name: &&str| format!("{name}: a new history begins\n");
-            done.iter().map(line).collect()
-        })
+        output.answer(&document, || done.iter().map(line).collect())
     }
 }

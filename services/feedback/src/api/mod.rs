@@ -5,6 +5,7 @@ mod case;
 mod case_service;
 mod decode;
 mod feedback_service;
+mod subject;
 mod survey;
 mod survey_service;
 
@@ -15,6 +16,8 @@ use dossier_rpc::configured;
 use tonic::service::Routes;
 
 use crate::app::App;
+
+pub use subject::Subjects;
 
 /// What the tests ask of messages.
 #[cfg(test)]

@@ -5,6 +5,7 @@ use dossier_filter::Filter;
 use dossier_kernel::id::CaseId;
 use dossier_kernel::{Ctx, Error, PageSize, Pii, Result, Timestamp};
 
+use super::subject::soon;
 use super::{App, Done};
 use crate::domain::case_filter::CaseFields;
 use crate::domain::{Case, CaseDraft, Who};
@@ -19,13 +20,14 @@ impl App {
         draft: CaseDraft,
     ) -> Result<Done<Case>> {
         draft.check()?;
+        let soon = &soon(ctx);
         let customer = self.profile.resolve(ctx, who).await;
         let now = self.clock.now();
         let app = self.clone();
         let inside = ctx.clone();
         let done = self
             .db
-            .write_once(ctx, once, move |tx| {
+            .write_once(soon, once, move |tx| {
                 Box::pin(async move {
                     // Not before: a case that was opened already is answered also where its
                     // customer has gone since.

@@ -2,6 +2,7 @@
 
 mod case;
 mod response;
+mod subject;
 mod survey;
 #[cfg(test)]
 mod tests;
@@ -52,6 +53,7 @@ impl App {
             access,
             audit,
             peers,
+            erasing: _,
             stop: _,
         } = deps;
         Self {

@@ -4,6 +4,7 @@ use dossier_db::{Once, Tx};
 use dossier_kernel::id::{InvitationId, ResponseId, SurveyId};
 use dossier_kernel::{Ctx, Error, PageSize, Reason, Result, Timestamp};
 
+use super::subject::soon;
 use super::{App, Done};
 use crate::domain::{Answer, Invitation, Response, Who, check_answers};
 use crate::store::{FeedbackEvent, InvitationRow, Invitations, ResponseRow, Responses, Surveys};
@@ -17,12 +18,13 @@ impl App {
         who: Who,
         expire_time: Option<Timestamp>,
     ) -> Result<Invitation> {
+        let soon = &soon(ctx);
         let customer = self.profile.resolve(ctx, who).await;
         let now = self.clock.now();
         let tenant = ctx.tenant.clone();
         let done = self
             .db
-            .write_once(ctx, once, move |tx| {
+            .write_once(soon, once, move |tx| {
                 Box::pin(async move {
                     // Everything is judged here and not before: who was invited already is told so
                     // again, also where the survey, the time or the customer has gone since.

@@ -1,6 +1,7 @@
 //! The use cases on both databases, without the wire.
 
 mod pages;
+mod subjects;
 
 use std::sync::Arc;
 use std::time::Duration;

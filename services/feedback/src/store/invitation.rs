@@ -6,7 +6,9 @@ use dossier_kernel::{CustomerId, Error, Result, TenantId, Timestamp};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
+    QueryOrder, QuerySelect,
 };
+use uuid::Uuid;
 
 use super::entity::invitation::{Column, Entity, Model};
 use crate::domain::Invitation;
@@ -67,6 +69,26 @@ impl Invitations {
             .map_err(error)?
             .ok_or_else(|| Error::not_found(id.to_name()))?;
         Ok(Self::from_row(row))
+    }
+
+    /// A customer's, oldest first, after the one given.
+    pub async fn of_customer(
+        conn: &impl ConnectionTrait,
+        tenant: &TenantId,
+        customer: CustomerId,
+        after: Option<InvitationId>,
+        limit: u64,
+    ) -> Result<Vec<Invitation>> {
+        let after = after.map_or(Uuid::nil(), InvitationId::uuid);
+        let rows = find::<Entity>(tenant)
+            .filter(Column::CustomerId.eq(customer.uuid()))
+            .filter(Column::InvitationId.gt(after))
+            .order_by_asc(Column::InvitationId)
+            .limit(limit)
+            .all(conn)
+            .await
+            .map_err(error)?;
+        Ok(rows.into_iter().map(Self::from_row).collect())
     }
 
     pub async fn insert(tx: &Tx, row: &Model) -> Result<()> {

@@ -17,7 +17,7 @@ mod tenant;
 pub use case::{CaseRows, Cases};
 pub use event::{CaseEvent, FeedbackEvent, ResponseEvent};
 pub use invitation::Invitations;
-pub use registry::REGISTRY;
+pub use registry::{HELD, REGISTRY};
 pub use response::{ResponseRow, Responses};
 pub use survey::Surveys;
 pub use tenant::tenants;

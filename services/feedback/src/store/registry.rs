@@ -1,5 +1,6 @@
-//! Everything that is sealed in feedback's tables.
+//! Everything that is sealed in feedback's tables, and all they hold of customers.
 
+use dossier_runtime::{Held, HeldTable, Told};
 use dossier_vault::{Owner, Registry, SealedTable};
 
 pub const REGISTRY: Registry = Registry {
@@ -29,4 +30,32 @@ pub const REGISTRY: Registry = Registry {
     ],
     outcomes: true,
     index: None,
+};
+
+pub const HELD: Held = Held {
+    tables: &[
+        HeldTable {
+            table: "case_reply",
+            owner: Owner::Through {
+                table: "feedback_case",
+                key: "case_id",
+                customer: "customer_id",
+            },
+            stays: None,
+        },
+        HeldTable::by("feedback_case", "customer_id"),
+        HeldTable {
+            table: "answer",
+            owner: Owner::Through {
+                table: "response",
+                key: "response_id",
+                customer: "customer_id",
+            },
+            stays: None,
+        },
+        HeldTable::by("response", "customer_id"),
+        HeldTable::by("invitation", "customer_id"),
+    ],
+    // Scores, channels and states.
+    told: Told::Blanked { but: |_| false },
 };

@@ -11,9 +11,10 @@ use dossier_vault::{CustomerKey, Vault};
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, Order, PaginatorTrait, QueryFilter,
-    QuerySelect, TryInsertResult,
+    QueryOrder, QuerySelect, TryInsertResult,
 };
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::entity::answer;
 use super::entity::response::{Column, Entity};
@@ -245,6 +246,25 @@ impl Responses {
             .await
             .map_err(error)?;
         i64::try_from(count).map_err(Error::internal)
+    }
+
+    /// A customer's, oldest first, after the one given.
+    pub async fn of_customer(
+        conn: &impl ConnectionTrait,
+        tenant: &TenantId,
+        customer: CustomerId,
+        after: Option<ResponseId>,
+        limit: u64,
+    ) -> Result<Vec<ResponseRow>> {
+        let after = after.map_or(Uuid::nil(), ResponseId::uuid);
+        find::<Entity>(tenant)
+            .filter(Column::CustomerId.eq(customer.uuid()))
+            .filter(Column::ResponseId.gt(after))
+            .order_by_asc(Column::ResponseId)
+            .limit(limit)
+            .all(conn)
+            .await
+            .map_err(error)
     }
 
     /// A page of rows, oldest first, and the token of the next. Without a survey: of all.

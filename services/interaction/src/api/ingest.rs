@@ -45,7 +45,7 @@ pub fn ingest(
     stop: CancellationToken,
 ) -> BoxStream<'static, Acknowledged> {
     let of_prepare = (interactions.clone(), ctx.clone());
-    let of_write = of_prepare.clone();
+    let of_write = interactions.clone();
     let draining = stop.clone().cancelled_owned();
     let goodbye =
         stream::once(async move { stop.is_cancelled() }).filter_map(|stopped| async move {
@@ -67,7 +67,7 @@ pub fn ingest(
             }
         })
         .buffered(PREPARED_AT_ONCE)
-        .map(move |ready| write(of_write.0.clone(), of_write.1.clone(), ready))
+        .map(move |ready| write(of_write.clone(), ready))
         .buffered(WRITTEN_AT_ONCE)
         .flat_map(stream::iter)
         .chain(goodbye)
@@ -105,7 +105,7 @@ async fn prepare(interactions: Interactions, ctx: Ctx, items: Vec<Item>) -> Resu
 }
 
 /// The acknowledgement, and the end of the stream where something larger than an item failed.
-async fn write(interactions: Interactions, ctx: Ctx, ready: Result<Ready>) -> Vec<Acknowledged> {
+async fn write(interactions: Interactions, ready: Result<Ready>) -> Vec<Acknowledged> {
     let Ready {
         positions,
         gather,
@@ -116,7 +116,7 @@ async fn write(interactions: Interactions, ctx: Ctx, ready: Result<Ready>) -> Ve
     };
     let mut answers = Vec::with_capacity(2);
     if !positions.is_empty() {
-        match interactions.ingest_interactions(&ctx, gather).await {
+        match interactions.ingest_interactions(gather).await {
             Ok((outcomes, cursor)) => {
                 let results = positions
                     .into_iter()

@@ -5,6 +5,7 @@ mod details;
 mod encode;
 mod ingest;
 mod interaction_service;
+mod subject;
 #[cfg(test)]
 mod tests;
 
@@ -15,6 +16,8 @@ use tonic::service::Routes;
 use crate::app::Interactions;
 
 use interaction_service::Api;
+
+pub use subject::Subjects;
 
 /// The full name of the gRPC service.
 pub const SERVICE: &str = "dossier.interaction.v1.InteractionService";

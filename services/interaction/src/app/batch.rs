@@ -7,6 +7,7 @@ use dossier_kernel::{self as kernel, Ctx, Result, TenantId};
 use dossier_vault::Vault;
 
 use super::Interactions;
+use super::subject::soon;
 use crate::domain::{Draft, Interaction, Who};
 use crate::error::Error;
 use crate::store::{self, Event, Recorded, Rows};
@@ -21,6 +22,8 @@ pub struct Record {
 /// Records whose customers were asked for, ready to be written.
 pub struct Batch {
     tenant: TenantId,
+    /// In which it is written: not long after profile said who the customers are.
+    ctx: Ctx,
     interactions: Arc<Vec<Interaction>>,
     rows: Rows,
     /// One per record, in order.
@@ -38,6 +41,7 @@ enum Place {
 impl Interactions {
     /// Asks profile for the customers, all at once, and makes rows.
     pub(super) async fn batch(&self, ctx: &Ctx, records: Vec<Record>) -> Result<Batch> {
+        let soon = soon(ctx);
         let who: Vec<&Who> = records.iter().map(|record| &record.who).collect();
         let customers = self.0.customers.resolve(ctx, &who).await?;
         let now = self.now();
@@ -63,6 +67,7 @@ impl Interactions {
         let rows = Rows::new(self.0.db.backend(), &ctx.tenant, Arc::clone(&interactions))?;
         Ok(Batch {
             tenant: ctx.tenant.clone(),
+            ctx: soon,
             interactions,
             rows,
             places,
@@ -71,6 +76,10 @@ impl Interactions {
 }
 
 impl Batch {
+    pub(super) fn ctx(&self) -> Ctx {
+        self.ctx.clone()
+    }
+
     pub(super) fn interactions(&self) -> Arc<Vec<Interaction>> {
         Arc::clone(&self.interactions)
     }
@@ -91,6 +100,7 @@ impl Batch {
     ) -> Result<Vec<Result<Recorded, Error>>> {
         let Self {
             tenant,
+            ctx: _,
             interactions: _,
             rows,
             places,

@@ -12,7 +12,7 @@ use crate::domain::{CustomerKey, Who};
 use crate::peers::Profile;
 
 /// How long an answer is believed. A customer deleted meanwhile can still be written to.
-const BELIEVED_FOR: Duration = Duration::from_secs(30);
+pub(super) const BELIEVED_FOR: Duration = Duration::from_secs(30);
 const REMEMBERED_MAX: u64 = 50_000;
 /// How many customers profile is asked for at once.
 const ASKED_MAX: usize = 500;
@@ -41,6 +41,11 @@ impl Customers {
             known,
             salt: [Uuid::new_v4(), Uuid::new_v4()],
         }
+    }
+
+    /// Asks again about everybody.
+    pub fn forget(&self) {
+        self.known.invalidate_all();
     }
 
     /// In the order asked; `None` where there is no such customer.

@@ -38,17 +38,17 @@ impl Interactions {
     /// was written.
     pub async fn ingest_interactions(
         &self,
-        ctx: &Ctx,
         gather: Gather,
     ) -> Result<(Vec<Result<Recorded>>, Option<Cursor>)> {
         let Gather { mut batch, refused } = gather;
+        let ctx = batch.ctx();
         let expected = batch.give_rows();
         let expected = expected.map(|(rows, new)| (rows, new.into_iter().map(Ok).collect()));
         let vault = self.0.vault.clone();
         let done = self
             .0
             .db
-            .insert(ctx, expected, move |tx| {
+            .insert(&ctx, expected, move |tx| {
                 Box::pin(async move { batch.write(tx, &vault).await })
             })
             .await?;

@@ -102,11 +102,12 @@ impl Interactions {
         let mut batch = self.batch(ctx, records).await?;
         let fresh = batch.interactions();
         let rows = batch.give_rows();
+        let soon = batch.ctx();
         let vault = self.0.vault.clone();
         let done = self
             .0
             .db
-            .insert_once(ctx, once, rows, move |tx| {
+            .insert_once(&soon, once, rows, move |tx| {
                 Box::pin(async move {
                     let outcome = batch.write(tx, &vault).await?;
                     whole(outcome, list)

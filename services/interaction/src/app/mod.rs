@@ -6,6 +6,7 @@ pub mod ids;
 mod ingest;
 mod interaction;
 mod recent;
+mod subject;
 mod summary;
 mod timeline;
 mod watch;

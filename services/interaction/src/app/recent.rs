@@ -3,10 +3,12 @@
 //!
 //! Only a shortcut, and only for ids that the feed has named: these are committed and rows never
 //! change, so what is here equals what is stored. What is not here is read. Whoever erases
-//! interactions must empty this too.
+//! interactions empties this too; in other processes on the same database they are kept for
+//! [`KEPT_FOR`] at most.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use dossier_kernel::TenantId;
 use dossier_kernel::id::InteractionId;
@@ -17,6 +19,8 @@ use crate::domain::{Details, Interaction};
 const KEPT_MAX: usize = 8_192;
 const TEXT_BYTES_MAX: usize = 512;
 const LINES_MAX: usize = 4;
+/// Followers are seconds behind, or read anyway.
+const KEPT_FOR: Duration = Duration::from_secs(30);
 
 /// The last interactions without words, the oldest leaving first.
 #[derive(Default)]
@@ -24,11 +28,17 @@ pub struct Recent(Mutex<Kept>);
 
 #[derive(Default)]
 struct Kept {
-    batches: VecDeque<(TenantId, Arc<Vec<Interaction>>)>,
+    batches: VecDeque<Batch>,
     /// The number of the first batch that is still there.
     first: u64,
     /// Where an interaction is: the number of its batch, and its place there.
     places: HashMap<InteractionId, (u64, usize)>,
+}
+
+struct Batch {
+    tenant: TenantId,
+    interactions: Arc<Vec<Interaction>>,
+    since: Instant,
 }
 
 impl Recent {
@@ -39,6 +49,7 @@ impl Recent {
             return;
         }
         let mut kept = self.lock();
+        kept.drop_old();
         while kept.places.len() + batch.len() > KEPT_MAX {
             kept.drop_oldest();
         }
@@ -48,7 +59,15 @@ impl Recent {
             .enumerate()
             .map(|(place, one)| (one.id, (number, place)));
         kept.places.extend(places);
-        kept.batches.push_back((tenant.clone(), batch));
+        kept.batches.push_back(Batch {
+            tenant: tenant.clone(),
+            interactions: batch,
+            since: Instant::now(),
+        });
+    }
+
+    pub fn forget(&self) {
+        *self.lock() = Kept::default();
     }
 
     /// Those of the interactions that are here and of the tenant.
@@ -59,14 +78,17 @@ impl Recent {
     ) -> HashMap<InteractionId, Interaction> {
         let mut found = Vec::with_capacity(ids.len());
         {
-            let kept = self.lock();
+            let mut kept = self.lock();
+            kept.drop_old();
             for id in ids {
                 let Some(&(number, place)) = kept.places.get(id) else {
                     continue;
                 };
                 let index = usize::try_from(number - kept.first).unwrap_or(usize::MAX);
                 match kept.batches.get(index) {
-                    Some((of, batch)) if of == tenant => found.push((Arc::clone(batch), place)),
+                    Some(batch) if batch.tenant == *tenant => {
+                        found.push((Arc::clone(&batch.interactions), place));
+                    }
                     _ => {}
                 }
             }
@@ -85,10 +107,17 @@ impl Recent {
 }
 
 impl Kept {
+    fn drop_old(&mut self) {
+        let old = |batch: &Batch| batch.since.elapsed() >= KEPT_FOR;
+        while self.batches.front().is_some_and(old) {
+            self.drop_oldest();
+        }
+    }
+
     fn drop_oldest(&mut self) {
-        if let Some((_, batch)) = self.batches.pop_front() {
+        if let Some(batch) = self.batches.pop_front() {
             self.first += 1;
-            for interaction in batch.iter() {
+            for interaction in batch.interactions.iter() {
                 self.places.remove(&interaction.id);
             }
         } else {
@@ -159,6 +188,17 @@ mod tests {
             assert!(recent.lock().places.len() <= KEPT_MAX);
         }
         assert!(recent.find(&tenant("a"), &all).is_empty());
+    }
+
+    #[test]
+    fn nothing_is_found_once_it_is_forgotten() {
+        let recent = Recent::default();
+        let first = batch(3, &Words::default());
+        recent.keep(&tenant("a"), Arc::clone(&first));
+        recent.forget();
+        assert!(recent.find(&tenant("a"), &ids(&first)).is_empty());
+        recent.keep(&tenant("a"), Arc::clone(&first));
+        assert_eq!(recent.find(&tenant("a"), &ids(&first)).len(), 3);
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub use entity::Model;
 pub use interaction::{find, find_many, find_many_clear};
 pub use migration::migrations;
 pub use record::{Event, Recorded, Rows, recorded};
-pub use registry::REGISTRY;
+pub use registry::{HELD, REGISTRY};
 pub use summary::summary;
 pub use timeline::{Page, list};
 pub use words::open_words;

@@ -1,5 +1,6 @@
-//! Everything that is sealed in interaction's tables.
+//! Everything that is sealed in interaction's tables, and all they hold of customers.
 
+use dossier_runtime::{Held, HeldTable, Told};
 use dossier_vault::{Owner, Registry, SealedTable};
 
 pub const REGISTRY: Registry = Registry {
@@ -11,4 +12,10 @@ pub const REGISTRY: Registry = Registry {
     }],
     outcomes: false,
     index: None,
+};
+
+pub const HELD: Held = Held {
+    tables: &[HeldTable::by("interaction", "customer_id")],
+    // An id: what followers are given is read by it.
+    told: Told::Ids,
 };

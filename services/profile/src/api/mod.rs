@@ -2,13 +2,14 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `customer_service`, `revision_service`, `attribute_definition_service`, `consent_service`, `relationship_service`, `tag_service`, `api_key_service` | the handlers; each reads as a table of contents |
+//! | `customer_service`, `revision_service`, `attribute_definition_service`, `consent_service`, `relationship_service`, `tag_service`, `privacy_request_service`, `api_key_service` | the handlers; each reads as a table of contents |
 //! | `request`, `tag` | requests to commands |
 //! | `draft`, `mask` | what a message and its mask say about a customer |
 //! | `customer`, `revision`, `value`, `enums`, `attribute_definition`, `consent`, `consent_notice`, `relationship`, `api_key` | the domain's values to messages and back |
 //! | `watch` | changes to messages |
 //! | `entry`, `attribute_text` | what files say of customers, to drafts and from messages |
-//! | `export`, `protobuf_json` | customers to files |
+//! | `privacy_request` | privacy requests and legal holds, to messages and back |
+//! | `export`, `privacy_export`, `protobuf_json` | customers to files |
 //! | `import` | files and rows to drafts, reports to messages |
 
 mod api_key;
@@ -27,6 +28,9 @@ mod enums;
 mod export;
 mod import;
 mod mask;
+mod privacy_export;
+mod privacy_request;
+mod privacy_request_service;
 mod protobuf_json;
 mod relationship;
 mod relationship_service;
@@ -42,6 +46,7 @@ use dossier_proto::access::v1::api_key_service_server::ApiKeyServiceServer;
 use dossier_proto::profile::v1::attribute_definition_service_server::AttributeDefinitionServiceServer;
 use dossier_proto::profile::v1::consent_service_server::ConsentServiceServer;
 use dossier_proto::profile::v1::customer_service_server::CustomerServiceServer;
+use dossier_proto::profile::v1::privacy_request_service_server::PrivacyRequestServiceServer;
 use dossier_proto::profile::v1::relationship_service_server::RelationshipServiceServer;
 use dossier_proto::profile::v1::revision_service_server::RevisionServiceServer;
 use dossier_proto::profile::v1::tag_service_server::TagServiceServer;
@@ -66,12 +71,13 @@ pub fn routes(profile: Profile) -> Routes {
         .add_service(configured!(ConsentServiceServer::new(api.clone())))
         .add_service(configured!(RelationshipServiceServer::new(api.clone())))
         .add_service(configured!(TagServiceServer::new(api.clone())))
+        .add_service(configured!(PrivacyRequestServiceServer::new(api.clone())))
         .add_service(configured!(ApiKeyServiceServer::new(api)))
 }
 
 /// What the laws ask of messages.
 #[cfg(test)]
-pub use customer::encode;
+pub use customer::{encode, encode_outline};
 
 #[cfg(test)]
 pub fn read(customer: dossier_proto::profile::v1::Customer) -> crate::domain::Draft {

@@ -231,7 +231,7 @@ impl Profile {
         Ok((consents, PageToken::next(&query, next)))
     }
 
-    async fn open_consents(
+    pub(super) async fn open_consents(
         &self,
         ctx: &Ctx,
         rows: Vec<Model>,
@@ -252,7 +252,11 @@ impl Profile {
             .collect()
     }
 
-    async fn tell_audit_of_consents(&self, ctx: &Ctx, consents: &[Consent]) -> Result<()> {
+    pub(super) async fn tell_audit_of_consents(
+        &self,
+        ctx: &Ctx,
+        consents: &[Consent],
+    ) -> Result<()> {
         let mut shown = dossier_audit::Seen::of(CustomerId::COLLECTION);
         let mut proven = consents.iter().filter(|one| one.evidence.is_some());
         if let Some(one) = proven.next() {

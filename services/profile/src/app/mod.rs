@@ -7,14 +7,20 @@ mod consent;
 mod consent_check;
 mod consent_notice;
 mod customer;
+mod ending;
+mod erasure;
 mod export;
 mod import;
+mod legal_hold;
 mod list;
 mod lookup;
 mod organization_tree;
+mod privacy_export;
+mod privacy_request;
 mod purge;
 mod reindex;
 mod relationship;
+mod replay;
 mod revision;
 mod seen;
 mod tag;
@@ -23,6 +29,7 @@ mod upsert;
 mod watch;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use dossier_access::Access;
 use dossier_audit::Audit;
@@ -30,11 +37,13 @@ use dossier_cache::{Cache, Key};
 use dossier_db::{Committed, Db};
 use dossier_feed::{Cursor, Feed};
 use dossier_kernel::{Clock, Ctx, CustomerId, Result, TenantId};
+use dossier_runtime::Journal;
 use dossier_vault::Vault;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::Definitions;
 use crate::error::Error;
+use crate::peers::Neighbour;
 use crate::store;
 
 pub use api_key::Made;
@@ -46,8 +55,11 @@ pub use import::{Batch, BatchReport, Import, ImportRow, RowError};
 pub use list::List;
 pub use lookup::{Lookup, Question};
 pub use organization_tree::{Extent, Household, Tree};
+pub use privacy_export::Line;
+pub use privacy_request::Shown;
 pub use reindex::reindex;
 pub use relationship::Related;
+pub use replay::replay;
 pub use revision::{Deed, Origins, Revised, Rollback};
 pub use seen::Seen;
 pub use tag::Retagged;
@@ -67,6 +79,9 @@ struct Inner {
     clock: Clock,
     access: Access,
     audit: Audit,
+    neighbours: Vec<Neighbour>,
+    journal: Journal,
+    settle: Duration,
     stop: CancellationToken,
 }
 
@@ -79,6 +94,12 @@ pub struct Parts {
     pub clock: Clock,
     pub access: Access,
     pub audit: Audit,
+    /// The services that hold something of customers.
+    pub neighbours: Vec<Neighbour>,
+    /// Who was erased, for whoever puts an older backup back.
+    pub journal: Journal,
+    /// How long after a customer was hidden neighbours may still write of it.
+    pub settle: Duration,
     pub stop: CancellationToken,
 }
 
@@ -101,6 +122,9 @@ impl Profile {
             clock,
             access,
             audit,
+            neighbours,
+            journal,
+            settle,
             stop,
         } = parts;
         Self(Arc::new(Inner {
@@ -111,6 +135,9 @@ impl Profile {
             clock,
             access,
             audit,
+            neighbours,
+            journal,
+            settle,
             stop,
         }))
     }

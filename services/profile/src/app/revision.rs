@@ -140,12 +140,32 @@ impl Profile {
         let name = id.to_name();
         let query = [ctx.tenant.as_str(), "revisions", name.as_str()];
         let token = PageToken::decode(page_token, &query)?;
-        let (newest, sight) = self.newest(ctx, id).await?;
-        let after = token.as_ref().and_then(|token| token.after.first());
+        let newest = self.newest(ctx, id).await?;
+        let after = match token.as_ref().and_then(|token| token.after.first()) {
+            Some(KeyValue::Int(revision)) => Some(*revision),
+            Some(_) | None => None,
+        };
+        let page = self
+            .page_of_revisions(ctx, newest, after, page_size)
+            .await?;
+        let (revised, next) = page;
+        let next = next.map(|revision| vec![KeyValue::Int(revision)]);
+        Ok((revised, PageToken::next(&query, next)))
+    }
+
+    /// Revisions before `after`, and where to go on.
+    pub(super) async fn page_of_revisions(
+        &self,
+        ctx: &Ctx,
+        (newest, sight): (Version, Sight),
+        after: Option<i64>,
+        page_size: PageSize,
+    ) -> Result<(Vec<Revised>, Option<i64>)> {
+        let id = newest.outline.id;
         let mut room = Room::of_rows_like(newest.bytes(sight));
         let (mut versions, before) = match after {
-            Some(KeyValue::Int(revision)) => (Vec::new(), *revision),
-            Some(_) | None => {
+            Some(revision) => (Vec::new(), revision),
+            None => {
                 room.takes(newest.bytes(sight));
                 let revision = newest.outline.revision;
                 (vec![newest], revision)
@@ -169,8 +189,7 @@ impl Profile {
         let differences = revised.iter().filter_map(|one| one.difference.as_ref());
         let customers = differences.flat_map(|one| one.before.iter().chain([&one.after]));
         self.tell_audit_of(ctx, customers.collect()).await?;
-        let next = next.map(|revision| vec![KeyValue::Int(revision)]);
-        Ok((revised, PageToken::next(&query, next)))
+        Ok((revised, next))
     }
 
     /// Goes back as far as it takes to find where every value comes from.

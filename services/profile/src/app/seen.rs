@@ -83,12 +83,15 @@ impl Profile {
         visible.filter_map(Result::transpose).collect()
     }
 
-    /// The row, where the caller may see it.
+    /// The row, where the caller may see it; nobody sees one that is being erased.
     pub(super) fn visible_one(
         &self,
         ctx: &Ctx,
         row: SealedCustomer,
     ) -> Result<Option<(SealedCustomer, Sight)>> {
+        if row.erase_time.is_some() {
+            return Ok(None);
+        }
         let sight = self.sight(ctx, row.facts())?;
         Ok(sight.map(|sight| (row, sight)))
     }

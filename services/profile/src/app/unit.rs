@@ -162,6 +162,9 @@ impl Profile {
         let cursor = self.cursor_of(&done).await?;
         let Receipt { row, effect } = done.value;
         let id = CustomerId(row.id);
+        if done.replayed {
+            self.refuse_hidden(ctx, id).await?;
+        }
         // Also of a replay: the first call may have died between its commit and this line.
         if effect != Effect::Unchanged {
             self.tell_cache(ctx, id, row.revision).await;
@@ -179,6 +182,16 @@ impl Profile {
             effect,
             cursor,
         })
+    }
+
+    /// What an outcome remembers of a customer must not be shown once it is being erased.
+    async fn refuse_hidden(&self, ctx: &Ctx, id: CustomerId) -> Result<()> {
+        let reader = self.0.db.reader_of(&ctx.tenant);
+        let row = store::customer::find(&reader, &ctx.tenant, id).await?;
+        let is_there = row.is_some_and(|row| row.erase_time.is_none());
+        is_there
+            .then_some(())
+            .ok_or_else(|| Error::NoCustomer(id).into())
     }
 
     /// The blind indexes of identifiers, in their order.

@@ -15,6 +15,8 @@
 //! | what a customer agreed to, and what that comes to | [`Consent`], [`judge_consent`] |
 //! | what customers are told before | [`ConsentNotice`] |
 //! | who belongs to whom | [`Relationship`] |
+//! | what people ask for, and why somebody must be kept | [`PrivacyRequest`], [`LegalHold`] |
+//! | how customers are erased, and what is certified of it | [`erasure`], [`Certificate`] |
 //! | one spelling of the same thing | [`normalize`] |
 //! | codes with a checksum | `resident_id`, `credit_code` |
 //! | codes of a published list | `division`, `postal_code`, [`Industry`] |
@@ -24,6 +26,7 @@ mod api_key;
 mod attribute;
 mod attribute_definition;
 mod attribute_evolution;
+mod certificate;
 mod consent;
 mod consent_notice;
 mod contact_point;
@@ -32,15 +35,18 @@ mod customer;
 mod date;
 mod division;
 mod draft;
+pub mod erasure;
 mod external_id;
 mod hidden;
 pub mod industry;
 mod key;
+pub mod legal_hold;
 mod many;
 pub mod normalize;
 mod origin;
 mod outline;
 mod postal_code;
+pub mod privacy_request;
 mod provenance;
 mod relationship;
 mod resident_id;
@@ -56,6 +62,7 @@ pub use attribute_definition::{
     NewAttributeDefinition, Protection, is_id as is_attribute_id,
 };
 pub use attribute_evolution::AttributeEvolution;
+pub use certificate::Certificate;
 pub use consent::{
     Consent, ConsentDecision, ConsentKind, ConsentReason, ENTRIES_MAX as CONSENTS_MAX, Instant,
     LegalBasis, NewConsent, Stance, Verdict, judge as judge_consent, name_of as consent_name,
@@ -68,13 +75,18 @@ pub use contact_point::{COUNT_MAX as CONTACT_POINTS_MAX, ContactPoint, ContactPo
 pub use customer::{Customer, CustomerType, Gender};
 pub use date::Date;
 pub use draft::{Checked, Draft};
+pub use erasure::{Counts, ErasureState};
 pub use external_id::{COUNT_MAX as EXTERNAL_IDS_MAX, ExternalId};
 pub use hidden::Hidden;
 pub use industry::{Industry, IndustryScheme};
 pub use key::{Key, KeyKind};
+pub use legal_hold::LegalHold;
 pub use many::Many;
 pub use origin::{Origin, Source};
 pub use outline::{AddressOutline, Outline};
+pub use privacy_request::{
+    PrivacyRequest, PrivacyRequestFields, PrivacyRequestState, PrivacyRequestType,
+};
 pub use provenance::{Found, Tracer};
 pub use relationship::{LEVELS_MAX, NewRelationship, Relationship, RelationshipType, Span, climb};
 pub use revision::{Difference, FIRST};

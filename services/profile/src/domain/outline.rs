@@ -65,6 +65,23 @@ pub struct AddressOutline {
 }
 
 impl Outline {
+    /// What followers are told of a customer that is gone: that it is, and by whose policies they may
+    /// know. Nothing describes the customer.
+    pub fn farewell(self) -> Self {
+        Self {
+            gender: None,
+            birth_date: None,
+            region_code: None,
+            language_code: None,
+            time_zone: None,
+            tags: Vec::new(),
+            addresses: Vec::new(),
+            attributes: BTreeMap::new(),
+            industry: None,
+            ..self
+        }
+    }
+
     /// Destructured exhaustively, so that a new field must be classed here to compile.
     pub fn of(customer: &Customer) -> Self {
         let Customer {

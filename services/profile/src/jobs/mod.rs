@@ -1,5 +1,6 @@
 //! Work nobody asked for, idempotent and begun again when it fails.
 
+mod erase;
 mod purge;
 
 use dossier_runtime::Job;
@@ -7,5 +8,5 @@ use dossier_runtime::Job;
 use crate::app::Profile;
 
 pub fn jobs(profile: &Profile) -> Vec<Job> {
-    vec![purge::job(profile.clone())]
+    vec![purge::job(profile.clone()), erase::job(profile.clone())]
 }

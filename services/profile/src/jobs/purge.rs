@@ -1,4 +1,4 @@
-//! Purges deleted customers whose retention has ended.
+//! Has deleted customers erased whose retention has ended.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ pub fn job(profile: Profile) -> Job {
             while !profile.stop().is_cancelled() {
                 let purged = profile.purge_customers().await?;
                 if purged > 0 {
-                    tracing::info!(customers = purged, "purged deleted customers");
+                    tracing::info!(customers = purged, "the retention of customers has ended");
                 }
                 tokio::select! {
                     () = tokio::time::sleep(EVERY) => {}

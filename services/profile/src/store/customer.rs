@@ -68,6 +68,9 @@ pub struct Model {
     /// older than the keeping of origins.
     #[serde(default)]
     pub origin: Option<String>,
+    /// Since when it is being erased: nobody sees it any more.
+    #[serde(default)]
+    pub erase_time: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -9,7 +9,8 @@
 //! | who has an identifier | [`customer_key`] |
 //! | a page of a list | [`list`] |
 //! | every live customer, tenant after tenant | [`snapshot`] |
-//! | what must go for good | [`purge`] |
+//! | what must go for good | [`purge`], [`erasure_subject`], [`erasure`] |
+//! | what people asked for, and why somebody must be kept | [`privacy_request`], [`legal_hold`] |
 //! | a tenant's own fields | [`attribute_definition`] |
 //! | who has a tag, and how many | [`customer_tag`] |
 //! | what customers agreed to, and were told | [`consent_entry`], [`consent_notice`] |
@@ -26,8 +27,12 @@ pub mod consent_notice;
 pub mod customer;
 pub mod customer_key;
 pub mod customer_tag;
+pub mod erasure;
+pub mod erasure_subject;
+pub mod legal_hold;
 pub mod list;
 mod migration;
+pub mod privacy_request;
 pub mod purge;
 mod registry;
 pub mod relationship;
@@ -43,6 +48,6 @@ const ASKED_MAX: usize = 10_000;
 pub use change::{ChangeBody, ChangeKind};
 pub use customer::Model as SealedCustomer;
 pub use migration::migrations;
-pub use registry::REGISTRY;
+pub use registry::{HELD, REGISTRY};
 pub use revision::{Version, write_origin};
 pub use sealed::{open, seal};

@@ -7,7 +7,7 @@ use sea_orm::sea_query::{Expr, ExprTrait, Query};
 use sea_orm::{ConnectionTrait, FromQueryResult, Order};
 
 use super::customer::{self, Column, Entity, Model};
-use super::{consent_entry, customer_key, customer_tag, relationship, revision};
+use super::legal_hold;
 
 #[derive(FromQueryResult)]
 struct Due {
@@ -15,7 +15,8 @@ struct Due {
     id: Uuid,
 }
 
-/// Customers whose retention has ended, of all tenants, oldest first.
+/// Customers whose retention has ended and who are neither held nor being erased already, of all
+/// tenants, oldest first.
 pub async fn due<C: ConnectionTrait>(
     conn: &C,
     now: Timestamp,
@@ -23,11 +24,25 @@ pub async fn due<C: ConnectionTrait>(
 ) -> Result<Vec<(TenantId, CustomerId)>> {
     // A sweeper serves all tenants, so that the finder cannot begin this query; what it deletes is
     // named tenant by tenant.
+    let mut holds = Query::select();
+    holds
+        .expr(Expr::val(1))
+        .from(legal_hold::Entity)
+        .and_where(
+            Expr::col((legal_hold::Entity, legal_hold::Column::TenantId))
+                .equals((Entity, Column::TenantId)),
+        )
+        .and_where(
+            Expr::col((legal_hold::Entity, legal_hold::Column::CustomerId))
+                .equals((Entity, Column::Id)),
+        );
     let mut query = Query::select();
     query
         .columns([Column::TenantId, Column::Id])
         .from(Entity)
         .and_where(Expr::col(Column::PurgeTime).lte(now.micros()))
+        .and_where(Expr::col(Column::EraseTime).is_null())
+        .and_where(Expr::exists(holds).not())
         .order_by(Column::PurgeTime, Order::Asc)
         .limit(limit);
     let statement = conn.get_database_backend().build(&query);
@@ -40,45 +55,19 @@ pub async fn due<C: ConnectionTrait>(
         .collect()
 }
 
-/// Deletes those of `ids` that are still due: one may have been brought back meanwhile. Returns
-/// their last rows.
-pub async fn delete(
+/// Those of `ids` that are still due and not held, locked: one may have been brought back meanwhile.
+pub async fn lock(
     tx: &Tx,
     tenant: &TenantId,
     ids: &[CustomerId],
     now: Timestamp,
 ) -> Result<Vec<Model>> {
     let mut rows = customer::lock(tx.conn(), tenant, ids).await?;
-    rows.retain(|row| row.purge_time.is_some_and(|at| at <= now.micros()));
     let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
-    if ids.is_empty() {
-        return Ok(rows);
-    }
-    dossier_db::delete_many::<customer_key::Entity>(tenant)
-        .filter(customer_key::Column::CustomerId.is_in(ids.iter().copied()))
-        .exec(tx.conn())
-        .await
-        .map_err(dossier_db::error)?;
-    dossier_db::delete_many::<customer_tag::Entity>(tenant)
-        .filter(customer_tag::Column::CustomerId.is_in(ids.iter().copied()))
-        .exec(tx.conn())
-        .await
-        .map_err(dossier_db::error)?;
-    dossier_db::delete_many::<revision::Entity>(tenant)
-        .filter(revision::Column::CustomerId.is_in(ids.iter().copied()))
-        .exec(tx.conn())
-        .await
-        .map_err(dossier_db::error)?;
-    dossier_db::delete_many::<consent_entry::Entity>(tenant)
-        .filter(consent_entry::Column::CustomerId.is_in(ids.iter().copied()))
-        .exec(tx.conn())
-        .await
-        .map_err(dossier_db::error)?;
-    relationship::delete_of(tx, tenant, &ids).await?;
-    dossier_db::delete_many::<Entity>(tenant)
-        .filter(Column::Id.is_in(ids))
-        .exec(tx.conn())
-        .await
-        .map_err(dossier_db::error)?;
+    let held = legal_hold::held(tx.conn(), tenant, &ids).await?;
+    rows.retain(|row| {
+        let due = row.purge_time.is_some_and(|at| at <= now.micros());
+        due && row.erase_time.is_none() && !held.contains(&row.id)
+    });
     Ok(rows)
 }

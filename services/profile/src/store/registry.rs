@@ -1,6 +1,9 @@
-//! Everything that is sealed or blinded in profile's tables.
+//! Everything that is sealed or blinded in profile's tables, and all they hold of customers.
 
+use dossier_runtime::{Held, HeldTable, Told};
 use dossier_vault::{IndexTable, Owner, Registry, SealedTable};
+
+use super::{ChangeBody, ChangeKind};
 
 pub const REGISTRY: Registry = Registry {
     tables: &[
@@ -30,3 +33,25 @@ pub const REGISTRY: Registry = Registry {
         reindex: crate::app::reindex,
     }),
 };
+
+pub const HELD: Held = Held {
+    tables: &[
+        HeldTable::by("customer_key", "customer_id"),
+        HeldTable::by("customer_tag", "customer_id"),
+        HeldTable::by("customer_revision", "customer_id"),
+        HeldTable::by("consent_entry", "customer_id"),
+        HeldTable::by("relationship", "from_id"),
+        HeldTable::by("relationship", "to_id"),
+        HeldTable::by("legal_hold", "customer_id"),
+        HeldTable::by("erasure_subject", "customer_id"),
+        HeldTable::by("customer", "id"),
+    ],
+    told: Told::Blanked { but: is_farewell },
+};
+
+/// That a customer is gone, which followers must learn.
+fn is_farewell(body: &[u8]) -> bool {
+    ChangeBody::from_bytes(body).is_ok_and(|body| {
+        body.kind == ChangeKind::Purged && body.customer == body.customer.clone().farewell()
+    })
+}

@@ -9,7 +9,6 @@ use sea_orm::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::ASKED_MAX;
 use crate::domain::{Relationship, RelationshipType, Span};
 use crate::error::Error;
 
@@ -226,19 +225,5 @@ pub async fn update(tx: &Tx, tenant: &TenantId, row: Model) -> Result<()> {
         .exec(tx.conn())
         .await
         .map_err(dossier_db::error)?;
-    Ok(())
-}
-
-/// Takes along what hangs on customers that go for good.
-pub async fn delete_of(tx: &Tx, tenant: &TenantId, customers: &[Uuid]) -> Result<()> {
-    for customers in customers.chunks(ASKED_MAX) {
-        for end in [Column::FromId, Column::ToId] {
-            dossier_db::delete_many::<Entity>(tenant)
-                .filter(end.is_in(customers.iter().copied()))
-                .exec(tx.conn())
-                .await
-                .map_err(dossier_db::error)?;
-        }
-    }
     Ok(())
 }

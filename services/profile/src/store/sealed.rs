@@ -161,6 +161,7 @@ pub fn seal(
         industry_scheme: industry.as_ref().map(|one| one.scheme.as_str().to_owned()),
         industry_code: industry.map(|one| one.code),
         origin: Some(origin),
+        erase_time: None,
     })
 }
 

@@ -577,6 +577,7 @@ async fn a_purge_takes_the_ledger_along() {
         customers.delete_customer(delete).await.expect("deleted");
         house.pass(30 * DAY);
         assert_eq!(house.profile.purge_customers().await.expect("sweeps"), 1);
+        assert_eq!(house.erase().await, 1);
         // Under the same id there is nothing left of it.
         customers
             .create_customer(create_again())

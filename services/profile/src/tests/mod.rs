@@ -5,6 +5,7 @@ mod codes;
 mod consents;
 mod customers;
 mod definitions;
+mod erasures;
 mod exports;
 mod histories;
 mod imports;
@@ -13,6 +14,7 @@ mod laws;
 mod lists;
 mod lookups;
 mod mutations;
+mod privacy_requests;
 mod purges;
 mod relationships;
 mod revisions;
@@ -40,9 +42,11 @@ use dossier_proto::profile::v1 as wire;
 use dossier_proto::profile::v1::attribute_definition_service_client::AttributeDefinitionServiceClient;
 use dossier_proto::profile::v1::consent_service_client::ConsentServiceClient;
 use dossier_proto::profile::v1::customer_service_client::CustomerServiceClient;
+use dossier_proto::profile::v1::privacy_request_service_client::PrivacyRequestServiceClient;
 use dossier_proto::profile::v1::relationship_service_client::RelationshipServiceClient;
 use dossier_proto::profile::v1::revision_service_client::RevisionServiceClient;
 use dossier_proto::profile::v1::tag_service_client::TagServiceClient;
+use dossier_runtime::Journal;
 use dossier_vault::{RootKey, Vault};
 use sea_orm_migration::MigrationTrait;
 use tokio_util::sync::CancellationToken;
@@ -53,6 +57,7 @@ use tower::ServiceExt;
 use tower::util::BoxCloneSyncService;
 
 use crate::app::{Import, Parts, Profile};
+use crate::peers::Neighbour;
 use crate::{api, store};
 
 type Wire = BoxCloneSyncService<http::Request<Body>, http::Response<Body>, Infallible>;
@@ -63,6 +68,7 @@ pub type Consents = ConsentServiceClient<Wire>;
 pub type Relationships = RelationshipServiceClient<Wire>;
 pub type Tags = TagServiceClient<Wire>;
 pub type ApiKeys = ApiKeyServiceClient<Wire>;
+pub type PrivacyRequests = PrivacyRequestServiceClient<Wire>;
 
 /// Profile on a fresh database.
 pub struct House {
@@ -77,6 +83,8 @@ const IMPORT: Import = Import {
     id: uuid::Uuid::from_u128(7),
     dry_run: false,
 };
+/// How long erasures wait.
+const SETTLE: Duration = Duration::from_secs(60);
 
 const NOW: Timestamp = Timestamp::from_secs(1_790_000_000);
 
@@ -175,6 +183,17 @@ impl House {
         TagServiceClient::new(self.wire(TenantId::parse(tenant).expect("a tenant")))
     }
 
+    pub fn privacy_requests(&self) -> PrivacyRequests {
+        PrivacyRequestServiceClient::new(self.wire(TenantId::embedded_default()))
+    }
+
+    /// Takes erasures to their end; says how many customers are gone.
+    pub async fn erase(&self) -> u64 {
+        let begun = self.profile.erase_customers().await.expect("begins");
+        self.pass(SETTLE);
+        begun + self.profile.erase_customers().await.expect("completes")
+    }
+
     pub fn api_keys_as(&self, ctx: Ctx) -> ApiKeys {
         ApiKeyServiceClient::new(self.wire_as(ctx))
     }
@@ -240,12 +259,38 @@ async fn profile_with(
     profile_under(db, clock, stop, access, vault)
 }
 
+/// With these neighbours.
+async fn profile_beside(
+    db: &TestDb,
+    clock: &Clock,
+    stop: &CancellationToken,
+    neighbours: Vec<Neighbour>,
+) -> Profile {
+    let db = db.reopen().await;
+    let vault = Vault::open(RootKey::from_bytes([7; 32]), db.clone())
+        .await
+        .expect("a root key");
+    let access = Access::shipped(dossier_proto::DESCRIPTORS).expect("valid policies");
+    profile_of(db, clock, stop, access, vault, neighbours)
+}
+
 fn profile_under(
     db: Db,
     clock: &Clock,
     stop: &CancellationToken,
     access: Access,
     vault: Vault,
+) -> Profile {
+    profile_of(db, clock, stop, access, vault, Vec::new())
+}
+
+fn profile_of(
+    db: Db,
+    clock: &Clock,
+    stop: &CancellationToken,
+    access: Access,
+    vault: Vault,
+    neighbours: Vec<Neighbour>,
 ) -> Profile {
     let options = dossier_feed::Options {
         heartbeat: Duration::from_millis(50),
@@ -259,8 +304,17 @@ fn profile_under(
         cache: Cache::memory(1024 * 1024),
         clock: clock.clone(),
         access,
+        neighbours,
+        journal: journal(),
+        settle: SETTLE,
         stop: stop.clone(),
     })
+}
+
+/// One for each profile, made when it is written to.
+fn journal() -> Journal {
+    let dir = format!("dossier-test-{}", uuid::Uuid::new_v4());
+    Journal::at(std::env::temp_dir().join(dir).join("journal"))
 }
 
 pub fn person(name: &str) -> wire::Customer {

@@ -10,6 +10,7 @@ use sea_orm::DatabaseTransaction;
 use tonic::Code;
 use wire::watch_customers_response::Item;
 
+use super::revisions::{history, rename};
 use super::*;
 
 #[tokio::test]
@@ -51,6 +52,13 @@ async fn retention_ends_and_everything_goes() {
         house.pass(Duration::from_secs(1));
         assert_eq!(house.profile.purge_customers().await.expect("sweeps"), 2);
         assert_eq!(house.profile.purge_customers().await.expect("sweeps"), 0);
+        assert_eq!(
+            refused(get(&mut client, &gone.name).await).0,
+            Code::NotFound
+        );
+        // Deleted for a month: there is nothing to wait for.
+        assert_eq!(house.profile.erase_customers().await.expect("begins"), 0);
+        assert_eq!(house.profile.erase_customers().await.expect("ends"), 2);
 
         assert_eq!(
             refused(get(&mut client, &gone.name).await).0,
@@ -107,6 +115,7 @@ async fn whom_a_purge_took_is_in_the_audit_log() {
         house.pass(Duration::from_secs(30 * 86_400));
         TOLD.lock().expect("no panic").clear();
         assert_eq!(house.profile.purge_customers().await.expect("sweeps"), 1);
+        assert_eq!(house.erase().await, 1);
         let told = std::mem::take(&mut *TOLD.lock().expect("no panic"));
         assert_eq!(told.len(), 1);
         assert_eq!(
@@ -114,7 +123,36 @@ async fn whom_a_purge_took_is_in_the_audit_log() {
             (&vec![gone], 1)
         );
         assert_eq!(told[0].action, AuditAction::Write);
-        assert_eq!(&*told[0].call.method, "profile.purge");
+        assert_eq!(&*told[0].call.method, "profile.erase");
         assert_eq!(told[0].principal.to_string(), "service:profile");
+    }
+}
+
+#[tokio::test]
+async fn a_history_goes_with_its_customer_and_no_other() {
+    for house in House::each().await {
+        let mut client = house.customers();
+        let gone = create(&mut client, known("gone")).await;
+        let kept = create(&mut client, known("kept")).await;
+        for name in [&gone.name, &kept.name] {
+            rename(&mut client, name, "Amy").await;
+        }
+        let delete = wire::DeleteCustomerRequest {
+            name: gone.name.clone(),
+            ..Default::default()
+        };
+        client.delete_customer(delete).await.expect("deleted");
+        assert_eq!(history(&mut house.revisions(), &gone.name).await.len(), 3);
+        house.pass(Duration::from_secs(30 * 86_400));
+        assert_eq!(house.profile.purge_customers().await.expect("sweeps"), 1);
+        assert_eq!(house.erase().await, 1);
+        let request = wire::ListRevisionsRequest {
+            parent: gone.name.clone(),
+            ..Default::default()
+        };
+        let nothing = house.revisions().list_revisions(request).await;
+        assert_eq!(refused(nothing).0, Code::NotFound);
+        assert_eq!(history(&mut house.revisions(), &kept.name).await.len(), 2);
+        assert_eq!(house.count("customer_revision").await, 1);
     }
 }

@@ -322,6 +322,7 @@ async fn a_tree_is_whole_and_what_is_cut_off_is_said() {
         customers.delete_customer(delete).await.expect("deleted");
         house.pass(Duration::from_secs(30 * 86_400));
         assert_eq!(house.profile.purge_customers().await.expect("sweeps"), 1);
+        assert_eq!(house.erase().await, 1);
         // With it went what bound the two together.
         relate(&house, between(deep, Type::ParentOrganization, root))
             .await

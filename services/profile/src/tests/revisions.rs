@@ -14,7 +14,7 @@ use super::sights::{masked, secretive, text, update};
 use super::*;
 use crate::store::REGISTRY;
 
-async fn history(client: &mut Revisions, name: &str) -> Vec<wire::Revision> {
+pub async fn history(client: &mut Revisions, name: &str) -> Vec<wire::Revision> {
     let request = wire::ListRevisionsRequest {
         parent: name.to_owned(),
         ..Default::default()
@@ -430,34 +430,6 @@ async fn what_an_older_release_wrote_is_nobodys() {
                 ("REVISION_SOURCE_UNSPECIFIED", 0)
             ]
         );
-    }
-}
-
-#[tokio::test]
-async fn a_history_goes_with_its_customer_and_no_other() {
-    for house in House::each().await {
-        let mut client = house.customers();
-        let gone = create(&mut client, known("gone")).await;
-        let kept = create(&mut client, known("kept")).await;
-        for name in [&gone.name, &kept.name] {
-            rename(&mut client, name, "Amy").await;
-        }
-        let delete = wire::DeleteCustomerRequest {
-            name: gone.name.clone(),
-            ..Default::default()
-        };
-        client.delete_customer(delete).await.expect("deleted");
-        assert_eq!(history(&mut house.revisions(), &gone.name).await.len(), 3);
-        house.pass(Duration::from_secs(30 * 86_400));
-        assert_eq!(house.profile.purge_customers().await.expect("sweeps"), 1);
-        let request = wire::ListRevisionsRequest {
-            parent: gone.name.clone(),
-            ..Default::default()
-        };
-        let nothing = house.revisions().list_revisions(request).await;
-        assert_eq!(refused(nothing).0, Code::NotFound);
-        assert_eq!(history(&mut house.revisions(), &kept.name).await.len(), 2);
-        assert_eq!(house.count("customer_revision").await, 1);
     }
 }
 

@@ -104,6 +104,7 @@ pub fn change(tenant: String, event: MembershipEvent) -> wire::MembershipChange 
         Cause::Customer => wire::MembershipCause::Customer,
         Cause::Time => wire::MembershipCause::Time,
         Cause::Definition => wire::MembershipCause::Definition,
+        Cause::Erasure => wire::MembershipCause::Erasure,
     };
     wire::MembershipChange {
         tenant,

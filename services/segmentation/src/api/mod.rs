@@ -5,6 +5,7 @@ mod decode;
 mod encode;
 mod progress_service;
 mod segment_service;
+mod subject;
 mod value_class_service;
 
 use dossier_proto::segmentation::v1::progress_service_server::ProgressServiceServer;
@@ -14,6 +15,8 @@ use dossier_rpc::configured;
 use tonic::service::Routes;
 
 use crate::app::App;
+
+pub use subject::Subjects;
 
 pub const SERVICES: &[&str] = &[
     "dossier.segmentation.v1.SegmentService",

@@ -82,15 +82,16 @@ async fn take_in(
             continue;
         };
         match what {
+            What::Purged => {
+                (known.standing, known.profile) = (Standing::Purged, None);
+                gone.insert(customer);
+            }
+            _ if known.standing == Standing::Erased => {}
             What::File(profile) => {
                 (known.standing, known.profile) = (Standing::Live, Some(profile));
             }
             What::Deleted(profile) => {
                 (known.standing, known.profile) = (Standing::Deleted, Some(profile));
-            }
-            What::Purged => {
-                (known.standing, known.profile) = (Standing::Purged, None);
-                gone.insert(customer);
             }
             _ if known.standing == Standing::Purged => {}
             What::Purchase {

@@ -86,7 +86,7 @@ impl App {
             customers::get(&self.0.db.reader_of(&ctx.tenant), &ctx.tenant, customer).await?;
         match known.map(|known| known.standing) {
             Some(Standing::Live | Standing::Deleted) => Ok(()),
-            Some(Standing::Unknown | Standing::Purged) | None => {
+            Some(Standing::Unknown | Standing::Erased | Standing::Purged) | None => {
                 Err(Error::NoCustomer(customer).into())
             }
         }

@@ -5,7 +5,8 @@
 //! | what follows when a feed tells something | [`App::learn`] |
 //! | what follows when time passes | [`App::sweep`] |
 //! | what follows when a segment is made, changed or deleted | [`App::settle`] |
-//! | all three end in | `judge`: assess customers, write and publish who entered and left |
+//! | what follows when customers are erased | [`App::erase_subjects`] |
+//! | the first three end in | `judge`: assess customers, write and publish who entered and left |
 
 mod customers;
 mod judge;
@@ -18,6 +19,7 @@ mod rules;
 mod scheme;
 mod segment;
 mod settle;
+mod subject;
 mod sweep;
 mod verify;
 mod watch;

@@ -170,7 +170,8 @@ impl Comparison<'_> {
         told: &Customer,
     ) {
         // Profile's snapshot does not tell of those who are gone.
-        if known.standing != Standing::Purged && bought != told.purchases {
+        let gone = matches!(known.standing, Standing::Erased | Standing::Purged);
+        if !gone && bought != told.purchases {
             self.report.differ(id, "has other purchases");
         }
         if live.is_some_and(|live| live.totals != told.totals) {

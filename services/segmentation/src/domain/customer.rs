@@ -28,6 +28,9 @@ pub enum Standing {
     Live,
     /// Deleted softly: counts nowhere, and can come back.
     Deleted,
+    /// Being erased everywhere: whatever the feeds still tell of earlier times is not kept, the file
+    /// included, until profile says that the customer is gone.
+    Erased,
     /// Gone for good. Remembered so that what still arrives is not kept.
     Purged,
 }

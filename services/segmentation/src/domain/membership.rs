@@ -27,6 +27,8 @@ pub enum Cause {
     Time,
     /// The rule was made, changed or deleted.
     Definition,
+    /// The customer was erased.
+    Erasure,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -321,7 +321,12 @@ mod tests {
     fn only_live_customers_are_members() {
         let mut customer = customer(&[]);
         assert!(holds("type:*", &customer, 0));
-        for standing in [Standing::Unknown, Standing::Deleted, Standing::Purged] {
+        for standing in [
+            Standing::Unknown,
+            Standing::Deleted,
+            Standing::Erased,
+            Standing::Purged,
+        ] {
             customer.standing = standing;
             assert!(!holds("type:*", &customer, 0));
             assert!(!holds("NOT type = ORGANIZATION", &customer, 0));

@@ -82,7 +82,10 @@ impl LostFeed {
 pub async fn begin_rereading(tx: &Tx, feed: LostFeed) -> Result<()> {
     hold_judgement(tx).await?;
     let deletions: &[&str] = match feed {
-        LostFeed::Profile => &["UPDATE customer SET standing = 'UNKNOWN', profile = NULL"],
+        // Who is being erased stays so: profile may still tell of their file.
+        LostFeed::Profile => {
+            &["UPDATE customer SET standing = 'UNKNOWN', profile = NULL WHERE standing <> 'ERASED'"]
+        }
         LostFeed::Interaction => &["DELETE FROM purchase", "DELETE FROM purchase_total"],
         LostFeed::Feedback => &["DELETE FROM feedback"],
     };

@@ -35,6 +35,7 @@ enum StoredCause {
     Customer,
     Time,
     Definition,
+    Erasure,
 }
 
 impl MembershipEvent {
@@ -53,6 +54,7 @@ impl MembershipEvent {
             Cause::Customer => StoredCause::Customer,
             Cause::Time => StoredCause::Time,
             Cause::Definition => StoredCause::Definition,
+            Cause::Erasure => StoredCause::Erasure,
         };
         let enter = way == Way::Enter;
         let stored = Stored {
@@ -86,6 +88,7 @@ impl MembershipEvent {
             StoredCause::Customer => Cause::Customer,
             StoredCause::Time => Cause::Time,
             StoredCause::Definition => Cause::Definition,
+            StoredCause::Erasure => Cause::Erasure,
         };
         let way = if enter { Way::Enter } else { Way::Exit };
         Ok(Self {

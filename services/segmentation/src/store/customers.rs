@@ -48,6 +48,7 @@ const fn standing_text(standing: Standing) -> &'static str {
         Standing::Unknown => "UNKNOWN",
         Standing::Live => "LIVE",
         Standing::Deleted => "DELETED",
+        Standing::Erased => "ERASED",
         Standing::Purged => "PURGED",
     }
 }
@@ -57,6 +58,7 @@ fn read_standing(text: &str) -> Result<Standing> {
         Standing::Unknown,
         Standing::Live,
         Standing::Deleted,
+        Standing::Erased,
         Standing::Purged,
     ]
     .into_iter()

@@ -23,6 +23,7 @@ pub mod memberships;
 mod migration;
 mod profile;
 pub mod purchases;
+mod registry;
 pub mod reports;
 pub mod schemes;
 pub mod segments;
@@ -34,6 +35,7 @@ pub use feedback::Said;
 pub use memberships::Member;
 pub use migration::migrations;
 pub use purchases::Fact;
+pub use registry::HELD;
 pub use segments::State;
 
 /// A reader or a transaction.

@@ -1,6 +1,7 @@
 //! What the service promises, on every backend, without its neighbours.
 
 mod definitions;
+mod erasing;
 mod learning;
 mod reports;
 mod rereading;

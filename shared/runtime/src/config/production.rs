@@ -18,6 +18,7 @@ pub(crate) fn check(config: &Config) -> Result<()> {
     let mut reasons = Vec::new();
     edge(config, &mut reasons);
     keys(config, &mut reasons);
+    erasures(config, &mut reasons);
     ways_out(config, &mut reasons);
     match reasons.is_empty() {
         true => Ok(()),
@@ -56,6 +57,14 @@ fn edge(config: &Config, reasons: &mut Vec<Violation>) {
             "anonymous_loopback",
             "lets this machine in without a token; say anonymous_loopback = false",
         );
+    }
+}
+
+/// What an erasure waits for is bounded by a minute.
+fn erasures(config: &Config, reasons: &mut Vec<Violation>) {
+    if config.erasure_settle_secs < 60 {
+        let words = "is less than services may write of an erased customer; say at least 60";
+        reasons.push(Violation::new("erasure_settle_secs", words));
     }
 }
 

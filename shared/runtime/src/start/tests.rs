@@ -5,6 +5,7 @@ use tokio::net::TcpStream;
 
 use super::*;
 use crate::recipe::{Job, Service};
+use crate::subject::Held;
 
 /// A service that answers nothing, and has a job that fails.
 const EMPTY: Recipe = Recipe {
@@ -12,6 +13,8 @@ const EMPTY: Recipe = Recipe {
     grpc_services: &["dossier.profile.v1.CustomerService"],
     migrations: Vec::new,
     sealed: dossier_vault::Registry::NOTHING,
+    held: Held::NOTHING,
+    replay: None,
     compaction: Some("profile.compact-feed"),
     build: |deps| {
         Box::pin(async move {
@@ -31,6 +34,7 @@ const EMPTY: Recipe = Recipe {
             Ok(Service {
                 routes: tonic::service::Routes::default(),
                 jobs,
+                participant: None,
             })
         })
     },

@@ -12,8 +12,10 @@ mod access;
 mod audit;
 mod feedback;
 mod interaction;
+mod privacy_request;
 mod profile;
 mod segmentation;
+mod subject;
 mod vault;
 
 use std::sync::Arc;
@@ -116,6 +118,7 @@ impl Scene {
             "interaction" => interaction::bodies(self, method).await?,
             "segmentation" => segmentation::bodies(self, method).await?,
             "feedback" => feedback::bodies(self, method).await?,
+            "subject" => subject::bodies(self, method).await?,
             "vault" => vault::bodies(method),
             _ => None,
         };

@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use serde_json::{Value, json};
 
-use super::Scene;
+use super::{Scene, privacy_request};
 
 const CREATE: &str = "dossier.profile.v1.CustomerService/CreateCustomer";
 const UPDATE: &str = "dossier.profile.v1.CustomerService/UpdateCustomer";
@@ -135,7 +135,13 @@ pub(super) async fn bodies(scene: &Scene, method: &str) -> anyhow::Result<Option
             let number = tagged(scene).await?;
             json!({"tags": [format!("tag {number}")], "into_tag": "merged"})
         }
-        _ => return Ok(None),
+        _ => match method.strip_prefix("PrivacyRequestService/") {
+            Some(method) => match privacy_request::body(scene, method).await? {
+                Some(body) => body,
+                None => return Ok(None),
+            },
+            None => return Ok(None),
+        },
     };
     Ok(Some(vec![body]))
 }

@@ -9,8 +9,8 @@ use uuid::Uuid;
 use super::introduce::{customers_after, next};
 use super::rotator::Batch;
 use super::row::{Position, execute};
-use crate::registry::{Owner, Reindexed, SealedTable};
 use crate::table::{self, Purpose, Wrapped};
+use crate::{Owner, Reindexed, SealedTable};
 use crate::{Place, Registry, Vault, tenant_key};
 
 /// Tenants' keys of one transaction: each may be a call to a KMS.

@@ -4,6 +4,7 @@ mod ingest;
 mod played_profile;
 mod read;
 mod record;
+mod subjects;
 mod watch;
 
 use std::time::Duration;
@@ -53,6 +54,11 @@ impl World {
     }
 
     async fn client_of(&self, tenant: TenantId, kind: PrincipalKind, role: Role) -> Client {
+        let (channel, bearer) = self.way(tenant, kind, role).await;
+        InteractionServiceClient::with_interceptor(channel, bearer)
+    }
+
+    async fn way(&self, tenant: TenantId, kind: PrincipalKind, role: Role) -> (Channel, Bearer) {
         let id = "ada".into();
         let minute = Duration::from_secs(60);
         let grant = Grant::new(tenant, Principal { kind, id }, vec![role], minute);
@@ -63,7 +69,7 @@ impl World {
             .await
             .expect("connects");
         let bearer = format!("Bearer {token}").parse().expect("printable");
-        InteractionServiceClient::with_interceptor(channel, Bearer(bearer))
+        (channel, Bearer(bearer))
     }
 }
 

@@ -36,12 +36,15 @@ pub fn recipe() -> Recipe {
         grpc_services: &[PlayedProfile::NAME],
         migrations: Vec::new,
         sealed: dossier_runtime::Registry::NOTHING,
+        held: dossier_runtime::Held::NOTHING,
+        replay: None,
         compaction: None,
         build: |_| {
             async {
                 Ok(Service {
                     routes: Routes::new(PlayedProfile),
                     jobs: Vec::new(),
+                    participant: None,
                 })
             }
             .boxed()

@@ -10,6 +10,7 @@ mod m0007_attribute_limits;
 mod m0008_revision;
 mod m0010_consent;
 mod m0011_relationship;
+mod m0012_erasure;
 
 use sea_orm_migration::MigrationTrait;
 
@@ -25,5 +26,6 @@ pub fn migrations() -> Vec<Box<dyn MigrationTrait>> {
         Box::new(m0008_revision::CreateRevision),
         Box::new(m0010_consent::CreateConsent),
         Box::new(m0011_relationship::CreateRelationship),
+        Box::new(m0012_erasure::CreateErasure),
     ]
 }

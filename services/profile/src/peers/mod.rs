@@ -1,0 +1,5 @@
+//! Questions to the other services.
+
+mod neighbour;
+
+pub use neighbour::{Neighbour, Told};
