@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::Profile;
 use crate::domain::{
-    CONSENTS_MAX, Consent, ConsentDecision, Instant, NewConsent, Stance, Verdict, Violations,
+    AsOf, CONSENTS_MAX, Consent, ConsentDecision, NewConsent, Stance, Verdict, Violations,
     judge_consent,
 };
 use crate::error::Error;
@@ -174,7 +174,7 @@ impl Profile {
         let query = [ctx.tenant.as_str(), "consents", &name, &instant];
         let token = PageToken::decode(page_token, &query)?;
         let (row, _) = self.find_visible(ctx, customer).await?;
-        let at = Instant::of(at, self.0.clock.now());
+        let at = AsOf::of(at, self.0.clock.now());
         let reader = &self.0.db.reader_of(&ctx.tenant);
         let mut ledgers = consent_entry::stances(reader, &ctx.tenant, &[customer], None).await?;
         let ledger = ledgers.remove(&customer).unwrap_or_default();

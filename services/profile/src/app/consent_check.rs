@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use dossier_kernel::{Ctx, CustomerId, Result, Timestamp};
 
 use super::{Profile, Question};
-use crate::domain::{ConsentReason, Date, Instant, Stance, Verdict, judge_consent};
+use crate::domain::{AsOf, ConsentReason, Date, Stance, Verdict, judge_consent};
 use crate::store::consent_entry;
 use crate::store::customer_key;
 
@@ -73,7 +73,7 @@ impl Profile {
                 for index in indexes {
                     let question = &questions[*index];
                     let about = (question.purpose.as_str(), question.channel.as_str());
-                    let at = Instant::of(question.at, now);
+                    let at = AsOf::of(question.at, now);
                     let verdict = judge_consent(*id, &known.ledger, about, known.birth_date, at);
                     let before = &mut verdicts[*index];
                     let open = [ConsentReason::UnknownCustomer, ConsentReason::InForce];

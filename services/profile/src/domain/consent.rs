@@ -226,7 +226,7 @@ fn is_guarded(birth: Date, at: Timestamp) -> bool {
 
 /// The instant that a ledger is judged at.
 #[derive(Clone, Copy, Debug)]
-pub enum Instant {
+pub enum AsOf {
     /// Everything that is written down has happened, whatever this process' clock says of it: other
     /// processes write, too.
     Now(Timestamp),
@@ -234,7 +234,7 @@ pub enum Instant {
     At(Timestamp),
 }
 
-impl Instant {
+impl AsOf {
     pub fn of(read_time: Option<Timestamp>, now: Timestamp) -> Self {
         read_time.map_or(Self::Now(now), Self::At)
     }
@@ -259,7 +259,7 @@ pub fn judge<'s>(
     ledger: impl IntoIterator<Item = &'s Stance>,
     (purpose, channel): (&str, &str),
     birth_date: Option<Date>,
-    instant: Instant,
+    instant: AsOf,
 ) -> Verdict {
     let at = instant.time();
     let counting = ledger

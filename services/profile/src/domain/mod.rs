@@ -64,7 +64,7 @@ pub use attribute_definition::{
 pub use attribute_evolution::AttributeEvolution;
 pub use certificate::Certificate;
 pub use consent::{
-    Consent, ConsentDecision, ConsentKind, ConsentReason, ENTRIES_MAX as CONSENTS_MAX, Instant,
+    AsOf, Consent, ConsentDecision, ConsentKind, ConsentReason, ENTRIES_MAX as CONSENTS_MAX,
     LegalBasis, NewConsent, Stance, Verdict, judge as judge_consent, name_of as consent_name,
 };
 pub use consent_notice::{

@@ -6,13 +6,12 @@ use proptest::test_runner::TestRunner;
 use wire::check_consent_request::Who;
 use wire::watch_customers_response::Item;
 
-use super::sights::{OWNERS, owned};
 use super::*;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// `privacy`: marketing, and sharing, which demands a separate consent.
-async fn publish(client: &mut Consents) -> wire::ConsentNotice {
+pub async fn publish(client: &mut Consents) -> wire::ConsentNotice {
     let purpose = |purpose: &str, reasons: &[wire::SeparateConsentReason]| wire::ConsentPurpose {
         purpose: purpose.to_owned(),
         separate_reasons: reasons.iter().map(|reason| (*reason).into()).collect(),
@@ -38,7 +37,7 @@ async fn publish(client: &mut Consents) -> wire::ConsentNotice {
     made.expect("published").into_inner()
 }
 
-fn grant(purpose: &str, channel: &str) -> wire::Consent {
+pub fn grant(purpose: &str, channel: &str) -> wire::Consent {
     wire::Consent {
         decision: wire::ConsentDecision::Granted.into(),
         purpose: purpose.to_owned(),
@@ -60,7 +59,7 @@ fn contract(purpose: &str) -> wire::Consent {
     }
 }
 
-async fn record(
+pub async fn record(
     client: &mut Consents,
     customer: &str,
     consent: wire::Consent,
@@ -73,7 +72,7 @@ async fn record(
     Ok(client.record_consent(request).await?.into_inner())
 }
 
-async fn withdraw(client: &mut Consents, customer: &str, purpose: &str, channel: &str) {
+pub async fn withdraw(client: &mut Consents, customer: &str, purpose: &str, channel: &str) {
     let request = wire::WithdrawConsentRequest {
         customer: customer.to_owned(),
         purpose: purpose.to_owned(),
@@ -83,7 +82,7 @@ async fn withdraw(client: &mut Consents, customer: &str, purpose: &str, channel:
     client.withdraw_consent(request).await.expect("withdrawn");
 }
 
-fn question(customer: &str, purpose: &str, channel: &str) -> wire::CheckConsentRequest {
+pub fn question(customer: &str, purpose: &str, channel: &str) -> wire::CheckConsentRequest {
     wire::CheckConsentRequest {
         who: Some(Who::Customer(customer.to_owned())),
         purpose: purpose.to_owned(),
@@ -92,12 +91,15 @@ fn question(customer: &str, purpose: &str, channel: &str) -> wire::CheckConsentR
     }
 }
 
-async fn check(client: &mut Consents, question: wire::CheckConsentRequest) -> wire::ConsentStatus {
+pub async fn check(
+    client: &mut Consents,
+    question: wire::CheckConsentRequest,
+) -> wire::ConsentStatus {
     let status = client.check_consent(question).await;
     status.expect("answers").into_inner()
 }
 
-async fn reason(
+pub async fn reason(
     client: &mut Consents,
     customer: &str,
     purpose: &str,
@@ -108,7 +110,7 @@ async fn reason(
 }
 
 /// `IN_FORCE`
-fn why(status: &wire::ConsentStatus) -> &'static str {
+pub fn why(status: &wire::ConsentStatus) -> &'static str {
     let name = status.reason().as_str_name();
     name.trim_start_matches("CONSENT_REASON_")
 }
@@ -278,84 +280,6 @@ async fn many_are_asked_at_once_by_name_and_by_identifier() {
             let nobody = "UNKNOWN_CUSTOMER";
             assert_eq!(reasons, [first, "IN_FORCE", nobody, nobody, nobody]);
         }
-    }
-}
-
-#[tokio::test]
-async fn of_one_moment_the_later_entry_decides_and_a_newer_notice_is_not_passed_by() {
-    for house in House::each().await {
-        let (mut customers, mut consents) = (house.customers(), house.consents());
-        publish(&mut consents).await;
-        let name = create(&mut customers, known("1")).await.name;
-        let grant_again = async |consents: &mut Consents| {
-            let kept = record(consents, &name, grant("marketing", "")).await;
-            kept.expect("recorded");
-        };
-        grant_again(&mut consents).await;
-        withdraw(&mut consents, &name, "marketing", "").await;
-        let why = reason(&mut consents, &name, "marketing", "").await;
-        assert_eq!(why, "WITHDRAWN");
-        grant_again(&mut consents).await;
-        let why = reason(&mut consents, &name, "marketing", "").await;
-        assert_eq!(why, "IN_FORCE");
-
-        let mut request = wire::CreateConsentNoticeRequest {
-            consent_notice: Some(publish(&mut consents).await),
-            consent_notice_id: "privacy".to_owned(),
-            request_id: request_id(),
-        };
-        let notice = request.consent_notice.as_mut().expect("one");
-        (notice.name, notice.version) = (String::new(), 0);
-        (notice.create_time, notice.effective_time) = (None, None);
-        let separate = wire::SeparateConsentReason::ThirdParty.into();
-        notice.purposes[0].separate_reasons = vec![separate];
-        let newer = consents.create_consent_notice(request).await;
-        newer.expect("published");
-        let old = wire::Consent {
-            notice_version: 1,
-            ..grant("marketing", "")
-        };
-        let kept = record(&mut consents, &name, old).await;
-        kept.expect("recorded");
-        let why = reason(&mut consents, &name, "marketing", "").await;
-        assert_eq!(why, "NEEDS_SEPARATE");
-    }
-}
-
-#[tokio::test]
-async fn who_shares_an_identifier_unseen_has_not_agreed() {
-    for house in House::each().await {
-        let house = house.under(OWNERS).await;
-        let mut customers = house.customers();
-        let shared = |key: &str, owner: &str| wire::Customer {
-            contact_points: vec![email("family@example.com")],
-            ..owned(key, owner)
-        };
-        let mut consents = house.consents();
-        publish(&mut consents).await;
-        let mine = create(&mut customers, shared("1", "person:amy")).await.name;
-        let kept = record(&mut consents, &mine, grant("marketing", "")).await;
-        kept.expect("recorded");
-        let by_email = || wire::CheckConsentRequest {
-            who: Some(Who::Key(common::CustomerKey {
-                key: Some(common::customer_key::Key::Email(
-                    "family@example.com".to_owned(),
-                )),
-                ..Default::default()
-            })),
-            ..question("", "marketing", "email")
-        };
-        let mut agent = house.consents_as(amy(Role::Agent));
-        assert_eq!(why(&check(&mut agent, by_email()).await), "IN_FORCE");
-        let theirs = create(&mut customers, shared("2", "person:bob")).await.name;
-        for _ in 0..2 {
-            let status = check(&mut agent, by_email()).await;
-            assert_eq!(why(&status), "UNKNOWN_CUSTOMER");
-            assert_eq!(status.consent, "");
-            let kept = record(&mut consents, &theirs, grant("marketing", "")).await;
-            kept.expect("recorded");
-        }
-        assert_eq!(why(&check(&mut consents, by_email()).await), "IN_FORCE");
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod api_keys;
 mod codes;
+mod consent_rules;
 mod consents;
 mod customers;
 mod definitions;

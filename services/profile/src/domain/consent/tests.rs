@@ -25,14 +25,7 @@ fn entry(sequence: i64, decision: ConsentDecision, second: i64) -> Stance {
 fn reason(ledger: &[Stance], channel: &str, second: i64) -> ConsentReason {
     let at = entry(0, ConsentDecision::Granted, second).occur_time;
     let customer = CustomerId::generate();
-    judge(
-        customer,
-        ledger,
-        ("marketing", channel),
-        None,
-        Instant::At(at),
-    )
-    .reason
+    judge(customer, ledger, ("marketing", channel), None, AsOf::At(at)).reason
 }
 
 #[test]
@@ -131,7 +124,7 @@ fn for_who_is_under_14_a_guardian_consents() {
             [grant],
             ("marketing", ""),
             Some(birth),
-            Instant::At(at(date)),
+            AsOf::At(at(date)),
         )
         .reason
     };
@@ -158,7 +151,7 @@ fn a_guardian_consents_for_a_child_and_for_nobody_older() {
     let mut grant = entry(1, ConsentDecision::Granted, 0);
     (grant.kind, grant.needs_separate) = (Some(ConsentKind::Guardian), true);
     grant.occur_time = at(day(2026, 1, 1));
-    let instant = Instant::At(at(day(2027, 1, 1)));
+    let instant = AsOf::At(at(day(2027, 1, 1)));
     for (birth, wanted) in [
         (None, ConsentReason::InForce),
         (Some(day(2012, 5, 4)), ConsentReason::InForce),
@@ -179,8 +172,8 @@ fn what_a_process_with_a_faster_clock_wrote_counts_now_and_not_at_an_earlier_tim
     let customer = CustomerId::generate();
     let judged = |instant| judge(customer, &ledger, ("marketing", ""), None, instant).reason;
     let then = ledger[0].occur_time;
-    assert_eq!(judged(Instant::Now(then)), ConsentReason::Withdrawn);
-    assert_eq!(judged(Instant::At(then)), ConsentReason::InForce);
+    assert_eq!(judged(AsOf::Now(then)), ConsentReason::Withdrawn);
+    assert_eq!(judged(AsOf::At(then)), ConsentReason::InForce);
 }
 
 fn any_entry() -> impl Strategy<Value = Stance> {
@@ -225,7 +218,7 @@ proptest! {
                 let reaches = one.channel.is_empty() || one.channel == channel;
                 if reaches && one.occur_time <= at { Some(one) } else { state }
             });
-            let judged = judge(CustomerId::generate(), &ledger, ("marketing", channel), None, Instant::At(at));
+            let judged = judge(CustomerId::generate(), &ledger, ("marketing", channel), None, AsOf::At(at));
             prop_assert_eq!(judged.decided_by.map(|(_, one)| one.id), folded.map(|one| one.id));
         }
     }
