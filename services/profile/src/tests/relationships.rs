@@ -205,7 +205,12 @@ async fn what_a_deleted_household_holds_can_be_ended() {
         house.pass(YEAR);
         let ended = house.relationships().end_relationship(request).await;
         ended.expect("ended");
-        relate(&house, member(&other)).await.expect("moved");
+        let (seconds, nanos) = NOW.plus(YEAR).to_secs_nanos();
+        let since = wire::Relationship {
+            start_time: Some(prost_types::Timestamp { seconds, nanos }),
+            ..member(&other)
+        };
+        relate(&house, since).await.expect("moved");
     }
 }
 
