@@ -184,7 +184,6 @@ impl Audit {
         self.0.failing.load(Ordering::Relaxed)
     }
 
-    /// For reading the log.
     /// A document that holds a statement and a signature of `signer` by the key that also signs the
     /// log; [`crate::certificate::verify`] reads it.
     pub fn certify(&self, signer: &str, statement: serde_json::Value) -> Result<String> {
@@ -196,6 +195,7 @@ impl Audit {
         self.0.options.key.verifier(signer)
     }
 
+    /// For reading the log.
     pub fn log(&self) -> Log {
         Log::new(
             self.0.db.clone(),

@@ -90,8 +90,7 @@ impl Memory {
         let mut known = HashMap::with_capacity(ids.len());
         let mut missing = Vec::new();
         for id in ids {
-            let kept = self.customers.get(&(tenant.clone(), *id));
-            match kept.and_then(|kept| kept.within(self.life)) {
+            match self.customer(tenant, *id) {
                 Some(key) => drop(known.insert(*id, key)),
                 None => missing.push(*id),
             }
@@ -99,6 +98,11 @@ impl Memory {
         missing.sort_unstable();
         missing.dedup();
         (known, missing)
+    }
+
+    pub fn customer(&self, tenant: &TenantId, id: CustomerId) -> Option<CustomerKey> {
+        let kept = self.customers.get(&(tenant.clone(), id));
+        kept.and_then(|kept| kept.within(self.life))
     }
 
     pub fn remember_customer(&self, tenant: &TenantId, id: CustomerId, key: &CustomerKey) {

@@ -119,6 +119,27 @@ impl Vault {
         Ok(found)
     }
 
+    /// The same of one customer.
+    pub async fn key_to_open<'c, S: Source>(
+        &self,
+        source: &S,
+        tenant: &TenantId,
+        id: CustomerId,
+        cells: impl IntoIterator<Item = &'c [u8]>,
+    ) -> Result<Option<CustomerKey>> {
+        let mut cells = cells.into_iter().peekable();
+        if cells.peek().is_none() {
+            return Ok(None);
+        }
+        let known = self.0.memory.customer(tenant, id);
+        if let Some(key) = known.filter(|key| cells.all(|cell| key.knows(cell))) {
+            return Ok(Some(key));
+        }
+        let mut found = HashMap::new();
+        Box::pin(self.load(source, tenant, vec![id], &mut found)).await?;
+        Ok(found.remove(&id))
+    }
+
     async fn load<S: Source>(
         &self,
         source: &S,

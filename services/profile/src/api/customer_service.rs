@@ -35,7 +35,8 @@ impl CustomerService for Api {
         let (id, read_time) = request::get(call.into_inner()).map_err(status)?;
         let found = match read_time {
             None => self.profile.get_customer(&ctx, id).await,
-            Some(time) => self.profile.get_customer_at(&ctx, id, time).await,
+            // Boxed: the future of every read would hold room for it.
+            Some(time) => Box::pin(self.profile.get_customer_at(&ctx, id, time)).await,
         };
         Ok(Response::new(customer::encode(found.map_err(status)?)))
     }

@@ -178,7 +178,7 @@ impl Profile {
         let reader = &self.0.db.reader_of(&ctx.tenant);
         let mut ledgers = consent_entry::stances(reader, &ctx.tenant, &[customer], None).await?;
         let ledger = ledgers.remove(&customer).unwrap_or_default();
-        let birth_date = row.outline()?.birth_date;
+        let birth_date = row.birth_date()?;
         let named: BTreeSet<(&str, &str)> = ledger
             .iter()
             .map(|entry| (entry.purpose.as_str(), entry.channel.as_str()))

@@ -139,7 +139,7 @@ impl Profile {
         let mut ledgers = consent_entry::stances(reader, &ctx.tenant, ids, Some(purposes)).await?;
         for (row, _) in rows {
             let id = row.id();
-            let birth_date = row.outline()?.birth_date;
+            let birth_date = row.birth_date()?;
             let ledger = ledgers.remove(&id).unwrap_or_default();
             known.insert(id, Some(Known { birth_date, ledger }));
         }

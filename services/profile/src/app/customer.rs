@@ -66,7 +66,7 @@ impl Profile {
         let key = cache_key(&ctx.tenant, id);
         let cached = self.0.cache.get_or_load(&key, CACHED_FOR, load).await?;
         let cached: Arc<SealedCustomer> = cached.ok_or(Error::NoCustomer(id))?;
-        let seen = match self.show(ctx, SealedCustomer::clone(&cached)).await {
+        let seen = match self.show(ctx, &cached).await {
             Ok(seen) => seen,
             Err(_) => Box::pin(self.reread(ctx, &key, id)).await?,
         };
@@ -80,7 +80,7 @@ impl Profile {
         self.0.cache.remove(std::slice::from_ref(key)).await;
         let row = store::customer::find(&self.0.db.reader_of(&ctx.tenant), &ctx.tenant, id).await?;
         match row {
-            Some(row) => self.show(ctx, row).await,
+            Some(row) => self.show(ctx, &row).await,
             None => Ok(None),
         }
     }

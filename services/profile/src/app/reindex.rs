@@ -35,7 +35,7 @@ pub fn reindex<'t>(
         let mut held = Vec::new();
         for row in rows {
             let id = CustomerId(row.id);
-            for key in store::open(row, keys.get(&id), IDENTIFIERS)?.keys() {
+            for key in store::open(&row, keys.get(&id), IDENTIFIERS)?.keys() {
                 let kind = key.kind;
                 let text = key.text.expose();
                 let index = vault.blind_index(tenant, kind.as_str(), text).await?;

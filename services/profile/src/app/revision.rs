@@ -188,7 +188,7 @@ impl Profile {
         revised.truncate(shown);
         let differences = revised.iter().filter_map(|one| one.difference.as_ref());
         let customers = differences.flat_map(|one| one.before.iter().chain([&one.after]));
-        self.tell_audit_of(ctx, customers.collect()).await?;
+        self.tell_audit_of(ctx, customers).await?;
         Ok((revised, next))
     }
 

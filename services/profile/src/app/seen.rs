@@ -34,13 +34,17 @@ impl Profile {
     /// Tells the audit log what an answer shows; without its consent there is no answer. A mutation
     /// that is kept says itself what it did.
     pub(super) async fn tell_audit(&self, ctx: &Ctx, seen: &[Seen]) -> Result<()> {
-        let customers = seen.iter().map(|seen| &seen.customer);
-        self.tell_audit_of(ctx, customers.collect()).await
+        self.tell_audit_of(ctx, seen.iter().map(|seen| &seen.customer))
+            .await
     }
 
     /// The same of customers that were seen in part, or as they were: one that comes several times in
     /// a row is one.
-    pub(super) async fn tell_audit_of(&self, ctx: &Ctx, customers: Vec<&Customer>) -> Result<()> {
+    pub(super) async fn tell_audit_of<'c>(
+        &self,
+        ctx: &Ctx,
+        customers: impl Iterator<Item = &'c Customer>,
+    ) -> Result<()> {
         let mut shown = dossier_audit::Seen::of(CustomerId::COLLECTION);
         let mut last = None;
         for customer in customers {
@@ -83,17 +87,23 @@ impl Profile {
         visible.filter_map(Result::transpose).collect()
     }
 
-    /// The row, where the caller may see it; nobody sees one that is being erased.
+    /// The row, where the caller may see it.
     pub(super) fn visible_one(
         &self,
         ctx: &Ctx,
         row: SealedCustomer,
     ) -> Result<Option<(SealedCustomer, Sight)>> {
-        if row.erase_time.is_some() {
-            return Ok(None);
-        }
-        let sight = self.sight(ctx, row.facts())?;
+        let sight = self.sight_of(ctx, &row)?;
         Ok(sight.map(|sight| (row, sight)))
+    }
+
+    /// What the caller may see of a row; `None` where it is as if there were none. Nobody sees one
+    /// that is being erased.
+    pub(super) fn sight_of(&self, ctx: &Ctx, row: &SealedCustomer) -> Result<Option<Sight>> {
+        match row.erase_time {
+            None => self.sight(ctx, row.facts()),
+            Some(_) => Ok(None),
+        }
     }
 
     /// Opens rows as far as their sights reach, in their order.
@@ -118,7 +128,7 @@ impl Profile {
         let opened = rows.into_iter().map(|(row, sight)| {
             let key = keys.get(&row.id());
             Ok(Seen {
-                customer: store::open(row, key, sight)?,
+                customer: store::open(&row, key, sight)?,
                 sight,
             })
         });
@@ -126,9 +136,16 @@ impl Profile {
     }
 
     /// One row for the caller; `None` where it is as if there were none.
-    pub(super) async fn show(&self, ctx: &Ctx, row: SealedCustomer) -> Result<Option<Seen>> {
-        let visible = self.visible(ctx, vec![row])?;
-        Ok(self.open(&ctx.tenant, visible).await?.pop())
+    pub(super) async fn show(&self, ctx: &Ctx, row: &SealedCustomer) -> Result<Option<Seen>> {
+        let Some(sight) = self.sight_of(ctx, row)? else {
+            return Ok(None);
+        };
+        let reader = self.0.db.reader_of(&ctx.tenant);
+        let cells = row.cells(sight).map(|(_, cell)| cell);
+        let vault = &self.0.vault;
+        let key = vault.key_to_open(&reader, &ctx.tenant, row.id(), cells);
+        let customer = store::open(row, key.await?.as_ref(), sight)?;
+        Ok(Some(Seen { customer, sight }))
     }
 
     /// A customer that was changed for the caller, as the caller may see it.

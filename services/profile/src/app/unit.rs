@@ -171,7 +171,7 @@ impl Profile {
         }
         let seen = match plain {
             Some((customer, _)) => self.show_changed(ctx, customer)?,
-            None => self.show(ctx, row).await?,
+            None => self.show(ctx, &row).await?,
         };
         let seen = seen.ok_or(Error::NoCustomer(id))?;
         if done.replayed {
@@ -235,7 +235,7 @@ impl Unit<'_> {
             .await?;
         rows.into_iter()
             .map(|(row, sight)| {
-                let before = store::open(row.clone(), keys.get(&row.id()), reach(sight))?;
+                let before = store::open(&row, keys.get(&row.id()), reach(sight))?;
                 Ok(Locked { row, before, sight })
             })
             .collect()
@@ -297,7 +297,7 @@ impl Unit<'_> {
             let key = keys.get(&after.id).ok_or_else(|| keyless(after.id))?;
             let origin = store::write_origin(&self.origin(after.revision, edit.told()))?;
             let row = store::seal(&self.tenant, after, key, origin)?;
-            let was = store::revision::Model::of(edit.row.clone(), key)?;
+            let was = store::revision::Model::of(&edit.row, key)?;
             rows.push(row.clone());
             let differ = Difference::between(&before.keys(), &after.keys());
             let keys = Difference {

@@ -96,7 +96,7 @@ impl Model {
     }
 
     /// The part that needs no key.
-    pub fn outline(self) -> Result<Outline> {
+    pub fn outline(&self) -> Result<Outline> {
         let unreadable = |what| Error::unreadable("customer", what);
         Ok(Outline {
             id: CustomerId(self.id),
@@ -106,30 +106,33 @@ impl Model {
             delete_time: self.delete_time.map(Timestamp),
             purge_time: self.purge_time.map(Timestamp),
             kind: CustomerType::parse(&self.kind).ok_or_else(|| unreadable("kind"))?,
-            gender: match self.gender {
-                Some(word) => Some(Gender::parse(&word).ok_or_else(|| unreadable("gender"))?),
+            gender: match &self.gender {
+                Some(word) => Some(Gender::parse(word).ok_or_else(|| unreadable("gender"))?),
                 None => None,
             },
-            birth_date: match self.birth_date {
-                Some(days) => Some(Date::from_days(days).ok_or_else(|| unreadable("birth date"))?),
-                None => None,
-            },
-            region_code: self.region_code,
-            language_code: self.language_code,
-            time_zone: self.time_zone,
-            tags: self.tags.0,
-            addresses: self.addresses.0,
-            attributes: self.attributes.0,
-            owner: self.owner,
-            team: self.team,
-            industry: match (self.industry_scheme, self.industry_code) {
+            birth_date: self.birth_date()?,
+            region_code: self.region_code.clone(),
+            language_code: self.language_code.clone(),
+            time_zone: self.time_zone.clone(),
+            tags: self.tags.0.clone(),
+            addresses: self.addresses.0.clone(),
+            attributes: self.attributes.0.clone(),
+            owner: self.owner.clone(),
+            team: self.team.clone(),
+            industry: match (&self.industry_scheme, &self.industry_code) {
                 (Some(scheme), Some(code)) => Some(Industry {
-                    scheme: IndustryScheme::parse(&scheme).ok_or_else(|| unreadable("industry"))?,
-                    code,
+                    scheme: IndustryScheme::parse(scheme).ok_or_else(|| unreadable("industry"))?,
+                    code: code.clone(),
                 }),
                 (None, _) | (_, None) => None,
             },
         })
+    }
+
+    pub fn birth_date(&self) -> Result<Option<Date>> {
+        let unreadable = || Error::unreadable("customer", "birth date");
+        let date = |days| Date::from_days(days).ok_or_else(unreadable);
+        Ok(self.birth_date.map(date).transpose()?)
     }
 
     /// About what the message of the customer has, in bytes, as far as the sight reaches: what is masked

@@ -51,9 +51,9 @@ impl TenantScoped for Entity {
 
 impl Model {
     /// The row of a customer that another is about to replace.
-    pub fn of(mut row: SealedCustomer, key: &CustomerKey) -> Result<Self> {
-        let (id, origin) = (Uuid::now_v7(), row.origin.take());
-        let cells = Cells::of(&mut row);
+    pub fn of(row: &SealedCustomer, key: &CustomerKey) -> Result<Self> {
+        let id = Uuid::now_v7();
+        let cells = Cells::of(&row);
         let moved = |column, sealed: &[u8]| {
             let from = Place {
                 table: cells.table,
@@ -70,12 +70,12 @@ impl Model {
         let sensitive = cells.sensitive.as_ref();
         let sensitive = sensitive.map(|sealed| moved("sensitive", sealed));
         Ok(Self {
-            tenant_id: std::mem::take(&mut row.tenant_id),
+            tenant_id: row.tenant_id.clone(),
             customer_id: row.id,
             revision: row.revision,
             id,
             update_time: row.update_time,
-            origin,
+            origin: row.origin.clone(),
             direct: moved("direct", &cells.direct)?,
             sensitive: sensitive.transpose()?,
             outline: serde_json::to_string(&row.outline()?)
@@ -91,7 +91,7 @@ pub struct Version {
     pub outline: Outline,
     /// `None` where none was kept.
     pub origin: Option<Origin>,
-    cells: Cells,
+    cells: Cells<'static>,
     /// What is clear of its row, in bytes.
     clear_bytes: usize,
 }
@@ -128,7 +128,7 @@ impl TryFrom<SealedCustomer> for Version {
     fn try_from(mut row: SealedCustomer) -> Result<Self> {
         let clear_bytes = row.clear_bytes();
         let origin = read_origin(row.origin.take().as_deref(), row.revision)?;
-        let cells = Cells::of(&mut row);
+        let cells = Cells::take(&mut row);
         Ok(Self {
             outline: row.outline()?,
             origin,
@@ -163,8 +163,8 @@ impl TryFrom<Model> for Version {
             cells: Cells {
                 table: TABLE,
                 row: id,
-                direct,
-                sensitive,
+                direct: direct.into(),
+                sensitive: sensitive.map(Into::into),
             },
         })
     }

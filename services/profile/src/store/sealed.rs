@@ -168,35 +168,43 @@ pub fn seal(
 /// The customer of a row, as far as the sight reaches: one decryption where DIRECT values may be
 /// seen, one where SENSITIVE values may be and there are any. What may not be seen is not opened.
 /// Without a key what may be seen is unreadable: that is what an erasure leaves in an old backup.
-pub fn open(mut row: Model, key: Option<&CustomerKey>, sight: Sight) -> Result<Customer> {
-    let cells = Cells::of(&mut row);
-    cells.open(row.outline()?, key, sight)
+pub fn open(row: &Model, key: Option<&CustomerKey>, sight: Sight) -> Result<Customer> {
+    Cells::of(row).open(row.outline()?, key, sight)
 }
 
 /// What is sealed of a customer, and where it lies.
 #[derive(Clone, Debug)]
-pub struct Cells {
+pub struct Cells<'r> {
     pub table: &'static str,
     pub row: Uuid,
-    pub direct: Vec<u8>,
-    pub sensitive: Option<Vec<u8>>,
+    pub direct: Cow<'r, [u8]>,
+    pub sensitive: Option<Cow<'r, [u8]>>,
 }
 
-impl Cells {
-    /// Takes them out of the row.
-    pub fn of(row: &mut Model) -> Self {
+impl<'r> Cells<'r> {
+    pub fn of(row: &'r Model) -> Self {
         Self {
             table: TABLE,
             row: row.id,
-            direct: std::mem::take(&mut row.direct),
-            sensitive: row.sensitive.take(),
+            direct: row.direct.as_slice().into(),
+            sensitive: row.sensitive.as_deref().map(Cow::from),
+        }
+    }
+
+    /// Takes them out of the row.
+    pub fn take(row: &mut Model) -> Cells<'static> {
+        Cells {
+            table: TABLE,
+            row: row.id,
+            direct: std::mem::take(&mut row.direct).into(),
+            sensitive: row.sensitive.take().map(Cow::from),
         }
     }
 
     pub fn within(&self, sight: Sight) -> impl Iterator<Item = &[u8]> {
         let direct = sight.direct.then_some(&self.direct);
         let sensitive = self.sensitive.as_ref().filter(|_| sight.sensitive);
-        direct.into_iter().chain(sensitive).map(Vec::as_slice)
+        direct.into_iter().chain(sensitive).map(|cell| &**cell)
     }
 
     /// The customer of which `outline` is the clear part; see [`open`].
@@ -227,6 +235,7 @@ impl Cells {
             (true, None) | (false, _) => None,
         };
         let closed = self.sensitive.filter(|_| !sight.sensitive);
+        let closed = closed.map(Cow::into_owned);
         let direct: Option<Direct<'_>> = match &direct {
             Some(plain) => Some(read(plain)?),
             None => None,
