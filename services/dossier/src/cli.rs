@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::command::{
-    access, apikey, audit, consent, customer, erase, export, health, import, keys, migrate,
-    relationship, report, restored, segment, serve, tag, token,
+    access, apikey, audit, consent, customer, erase, export, health, import, imports, keys,
+    migrate, relationship, report, restored, segment, serve, tag, token,
 };
 use crate::demo;
 use crate::failure::{Failure, Result};
@@ -66,6 +66,9 @@ enum Command {
     Erase(erase::Erase),
     /// Import customers from a CSV, NDJSON, XLSX or vCard file
     Import(import::Import),
+    /// See what imports did, and take it back
+    #[command(subcommand)]
+    Imports(imports::Imports),
     /// Export customers to a CSV, NDJSON, XLSX or vCard file
     Export(export::Export),
     /// Read customers and their histories, and bring back what they were
@@ -135,6 +138,7 @@ fn execute(command: Command, output: &Output) -> Result<()> {
             Command::Customer(customer) => customer.run(output).await,
             Command::Consent(consent) => consent.run(output).await,
             Command::Relationship(relationship) => relationship.run(output).await,
+            Command::Imports(imports) => imports.run(output).await,
             Command::Tag(tag) => tag.run(output).await,
             Command::Segment(segment) => segment.run(output).await,
             Command::Report(report) => report.run(output).await,

@@ -3,7 +3,7 @@
 use dossier_kernel::{self as kernel, CustomerId, Reason, Timestamp};
 use uuid::Uuid;
 
-use crate::domain::KeyKind;
+use crate::domain::{Import, KeyKind};
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -55,6 +55,18 @@ pub enum Error {
     NotCertified(Uuid),
     #[error("privacyRequests/{0} is no ACCESS or PORT request that can be exported.")]
     NotExportable(Uuid),
+    #[error("imports/{0} does not exist in this tenant.")]
+    NoImport(Uuid),
+    #[error(
+        "imports/{0} was begun with another header; go on with the same, or begin another import."
+    )]
+    AnotherHeader(Uuid),
+    #[error(
+        "imports/{0} was begun with another file; go on with the same, or begin another import."
+    )]
+    AnotherFile(Uuid),
+    #[error("imports/{0} is undone and takes no more rows; begin another import.")]
+    ImportUndone(Uuid),
     #[error("attributeDefinitions/{0} does not exist in this tenant.")]
     NoDefinition(String),
     #[error("attributeDefinitions/{0} exists.")]
@@ -117,6 +129,7 @@ impl Error {
             | Self::NoRevision(..)
             | Self::NotHeld(_)
             | Self::NoPrivacyRequest(_)
+            | Self::NoImport(_)
             | Self::NoDefinition(_)
             | Self::NoNotice(_)
             | Self::NoRelationship(_)
@@ -142,7 +155,10 @@ impl Error {
             | Self::Held(_)
             | Self::NotPending(_)
             | Self::NotCertified(_)
+            | Self::AnotherFile(_)
+            | Self::ImportUndone(_)
             | Self::NotExportable(_) => Reason::FailedPrecondition,
+            Self::AnotherHeader(_) => Reason::RequestIdReused,
             Self::TooManyDefinitions
             | Self::TooManyApiKeys
             | Self::TooManyVersions
@@ -195,6 +211,10 @@ impl From<Error> for kernel::Error {
             | Error::NotPending(id)
             | Error::NotCertified(id)
             | Error::NotExportable(id) => plain().with("resource", format!("privacyRequests/{id}")),
+            Error::NoImport(id)
+            | Error::AnotherHeader(id)
+            | Error::AnotherFile(id)
+            | Error::ImportUndone(id) => plain().with("resource", Import::name_of(*id)),
             Error::NoApiKey(id) => plain().with("resource", format!("apiKeys/{id}")),
             Error::NotYoursToGive => plain().with("permission", "access.api_keys.write"),
             Error::NoNotice(id) => plain().with("resource", format!("consentNotices/{id}")),

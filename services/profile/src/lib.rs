@@ -22,6 +22,7 @@ pub fn recipe() -> Recipe {
         name: "profile",
         grpc_services: &[
             "dossier.profile.v1.CustomerService",
+            "dossier.profile.v1.ImportService",
             "dossier.profile.v1.RevisionService",
             "dossier.profile.v1.AttributeDefinitionService",
             "dossier.profile.v1.ConsentService",

@@ -120,19 +120,18 @@ impl Vault {
     }
 
     /// The same of one customer.
-    pub async fn key_to_open<'c, S: Source>(
+    pub async fn key_to_open<S: Source>(
         &self,
         source: &S,
         tenant: &TenantId,
         id: CustomerId,
-        cells: impl IntoIterator<Item = &'c [u8]>,
+        cells: &[&[u8]],
     ) -> Result<Option<CustomerKey>> {
-        let mut cells = cells.into_iter().peekable();
-        if cells.peek().is_none() {
+        if cells.is_empty() {
             return Ok(None);
         }
         let known = self.0.memory.customer(tenant, id);
-        if let Some(key) = known.filter(|key| cells.all(|cell| key.knows(cell))) {
+        if let Some(key) = known.filter(|key| cells.iter().all(|cell| key.knows(cell))) {
             return Ok(Some(key));
         }
         let mut found = HashMap::new();

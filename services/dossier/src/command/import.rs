@@ -21,6 +21,7 @@ use serde_json::json;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_stream::wrappers::ReceiverStream;
+use uuid::Uuid;
 
 use crate::connect::{Connect, Wire};
 use crate::failure::{Failure, Result};
@@ -41,7 +42,8 @@ const BAR: &str =
     dossier import customers.csv --dry-run --map '姓名=display_name' --map '手机=phone' --region CN\n  \
     dossier import contacts.xlsx --ignore-unknown\n  \
     dossier import 客户.csv --encoding GB18030\n  \
-    dossier import crm.ndjson --errors refused.csv\n\n\
+    dossier import crm.ndjson --errors refused.csv\n  \
+    dossier import customers.csv --resume 0199f0a0-0000-7000-8000-000000000007\n\n\
     Columns of CSV and XLSX: type, display_name, given_name, family_name, legal_name, gender, birth_date, \
     region_code, language_code, time_zone, owner, team, industry, email, phone, tags (a;b), \
     external_id.NAMESPACE, address.locality and so on, attributes.ID; those of exports from Google \
@@ -96,6 +98,10 @@ pub(crate) struct Import {
     )]
     delimiter: String,
 
+    /// Go on with an import that broke off: its id, which the failure told
+    #[arg(long, value_name = "UUID")]
+    resume: Option<Uuid>,
+
     /// Where refused rows are listed [default: FILE.errors.csv]
     #[arg(long, value_name = "FILE")]
     errors: Option<PathBuf>,
@@ -115,6 +121,7 @@ enum Format {
 impl Import {
     pub async fn run(self, output: &Output) -> Result<()> {
         let header = self.header()?;
+        let import_id = header.import_id.clone();
         let unreadable = |error| Failure::io(self.file.display().to_string(), error);
         let file = File::open(&self.file).map_err(unreadable)?;
         let rows = match ImportFormat::try_from(header.format) {
@@ -137,6 +144,12 @@ impl Import {
         };
         bar.finish_and_clear();
         refused.finish()?;
+        if told.is_err() && !self.dry_run && bar.position() > 0 {
+            output.say(&format!(
+                "What was read is kept; say the same with --resume {import_id} to go on, or \
+                 dossier imports undo {import_id} to take it back."
+            ));
+        }
         let summary = told?;
         self.answer(output, &summary, begun, &refused)?;
         if summary.error_count == 0 {
@@ -176,6 +189,7 @@ impl Import {
             encoding: self.encoding.clone(),
             delimiter: self.delimiter.clone(),
             ignore_unknown_columns: self.ignore_unknown,
+            import_id: self.resume.unwrap_or_else(Uuid::now_v7).to_string(),
         })
     }
 

@@ -10,6 +10,7 @@ pub(crate) mod export;
 pub(crate) mod health;
 mod history;
 pub(crate) mod import;
+pub(crate) mod imports;
 pub(crate) mod keys;
 pub(crate) mod migrate;
 mod notice;

@@ -64,6 +64,10 @@ fn by(origin: &RevisionOrigin) -> String {
         RevisionSource::Unspecified => "not known".to_owned(),
         RevisionSource::Api => origin.actor.clone(),
         RevisionSource::Import => format!("{}, import {}", origin.actor, origin.source_reference),
+        RevisionSource::Undo => {
+            let import = &origin.source_reference;
+            format!("{}, import {import} taken back", origin.actor)
+        }
         RevisionSource::Rollback => {
             let to = number(&origin.source_reference);
             format!("{}, back to {to}", origin.actor)

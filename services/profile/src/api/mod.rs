@@ -2,7 +2,7 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `customer_service`, `revision_service`, `attribute_definition_service`, `consent_service`, `relationship_service`, `tag_service`, `privacy_request_service`, `api_key_service` | the handlers; each reads as a table of contents |
+//! | `customer_service`, `import_service`, `revision_service`, `attribute_definition_service`, `consent_service`, `relationship_service`, `tag_service`, `privacy_request_service`, `api_key_service` | the handlers; each reads as a table of contents |
 //! | `request`, `tag` | requests to commands |
 //! | `draft`, `mask` | what a message and its mask say about a customer |
 //! | `customer`, `revision`, `value`, `enums`, `attribute_definition`, `consent`, `consent_notice`, `relationship`, `api_key` | the domain's values to messages and back |
@@ -11,6 +11,7 @@
 //! | `privacy_request` | privacy requests and legal holds, to messages and back |
 //! | `export`, `privacy_export`, `protobuf_json` | customers to files |
 //! | `import` | files and rows to drafts, reports to messages |
+//! | `import_job` | imports that were begun, to messages |
 
 mod api_key;
 mod api_key_service;
@@ -27,6 +28,8 @@ mod entry;
 mod enums;
 mod export;
 mod import;
+mod import_job;
+mod import_service;
 mod mask;
 mod privacy_export;
 mod privacy_request;
@@ -46,6 +49,7 @@ use dossier_proto::access::v1::api_key_service_server::ApiKeyServiceServer;
 use dossier_proto::profile::v1::attribute_definition_service_server::AttributeDefinitionServiceServer;
 use dossier_proto::profile::v1::consent_service_server::ConsentServiceServer;
 use dossier_proto::profile::v1::customer_service_server::CustomerServiceServer;
+use dossier_proto::profile::v1::import_service_server::ImportServiceServer;
 use dossier_proto::profile::v1::privacy_request_service_server::PrivacyRequestServiceServer;
 use dossier_proto::profile::v1::relationship_service_server::RelationshipServiceServer;
 use dossier_proto::profile::v1::revision_service_server::RevisionServiceServer;
@@ -64,6 +68,7 @@ struct Api {
 pub fn routes(profile: Profile) -> Routes {
     let api = Api { profile };
     Routes::new(configured!(CustomerServiceServer::new(api.clone())))
+        .add_service(configured!(ImportServiceServer::new(api.clone())))
         .add_service(configured!(RevisionServiceServer::new(api.clone())))
         .add_service(configured!(AttributeDefinitionServiceServer::new(
             api.clone()

@@ -120,6 +120,7 @@ fn origin(deed: Deed) -> wire::RevisionOrigin {
     let (source, source_reference) = match source {
         Source::Api => (wire::RevisionSource::Api, String::new()),
         Source::Import(id) => (wire::RevisionSource::Import, id.to_string()),
+        Source::Undo(id) => (wire::RevisionSource::Undo, id.to_string()),
         Source::Rollback(to) => (wire::RevisionSource::Rollback, name(customer, to)),
     };
     wire::RevisionOrigin {

@@ -1,16 +1,21 @@
-//! Imports: rows in batches, each batch one transaction.
+//! Imports: rows in batches, each batch one transaction that also says what it did.
 
 use std::time::Duration;
 
-use dossier_db::Once;
-use dossier_kernel::{Ctx, CustomerId, Error as Failure, Reason, Result};
+use dossier_db::Tx;
+use dossier_kernel::{Ctx, CustomerId, Error as Failure, Reason, Result, TenantId};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::Profile;
 use super::unit::{Effect, Unit};
 use super::upsert::{Candidate, Decisive, Problem, Settlement, is_race};
-use crate::domain::{Checked, CustomerType, Definitions, Draft, Source, Violations};
+use crate::domain::{
+    Checked, CustomerType, Definitions, Draft, FIRST, Import, ImportCounts, ImportState, Source,
+    Violations,
+};
+use crate::error::Error;
+use crate::store::{self, import_batch};
 
 /// The most rows of one transaction.
 const BATCH_ROWS_MAX: usize = 500;
@@ -61,10 +66,15 @@ pub struct RowError {
 pub struct Batch {
     rows: Vec<CheckedRow>,
     errors: Vec<RowError>,
-    count: u64,
-    /// Of all attempts to write it, where it has rows that nothing identifies: an attempt whose answer
-    /// was lost may have been kept. Rows with identifiers are found again by those.
-    once: Option<Once>,
+    place: Place,
+}
+
+/// Where rows lie in the file.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    first_row: u64,
+    row_count: u64,
+    byte_count: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -74,25 +84,12 @@ struct CheckedRow {
     kind_default: Option<CustomerType>,
 }
 
-/// What batches belong to.
-#[derive(Clone, Copy, Debug)]
-pub struct Import {
-    /// By which revisions name it.
-    pub id: Uuid,
-    /// Everything as ever, and nothing kept.
-    pub dry_run: bool,
-}
-
 /// What became of a batch.
 #[derive(Debug, Default)]
 pub struct BatchReport {
-    pub row_count: u64,
-    pub created_count: u64,
-    pub updated_count: u64,
-    pub unchanged_count: u64,
+    pub counts: ImportCounts,
     /// In the order of the rows; a row with several faults has several.
     pub errors: Vec<RowError>,
-    pub error_row_count: u64,
     pub cursor: Option<String>,
 }
 
@@ -109,10 +106,13 @@ impl Profile {
         // Makes the tenant's key where there is none: inside the transaction it could not.
         self.0.vault.prepare(&ctx.tenant).await?;
         let mut batch = Batch {
-            count: rows.len() as u64,
             rows: Vec::with_capacity(rows.len()),
             errors: vec![],
-            once: None,
+            place: Place {
+                first_row: rows.first().map_or(0, |row| row.number),
+                row_count: rows.len() as u64,
+                byte_count: rows.iter().map(|row| row.bytes as u64).sum(),
+            },
         };
         for (index, row) in rows.into_iter().enumerate() {
             // Checking is work for the processor: others may have a turn.
@@ -131,14 +131,6 @@ impl Profile {
                 batch.errors.extend(row_errors(number, &violations));
                 continue;
             }
-            if draft.keys().is_empty() {
-                batch.once.get_or_insert_with(|| Once {
-                    request_id: Uuid::now_v7(),
-                    method: "CustomerService/ImportCustomers",
-                    // A batch is its own request: the id is used for no other.
-                    fingerprint: [0; 32],
-                });
-            }
             batch.rows.push(CheckedRow {
                 number,
                 draft,
@@ -148,84 +140,137 @@ impl Profile {
         Ok(batch)
     }
 
-    /// Writes a batch, or in a dry run does everything but keep it. Rows that fail do not hold up
-    /// the others.
+    /// Begins an import, or goes on with the one of this id. `fingerprint` says what its rows mean;
+    /// REQUEST_ID_REUSED where it was begun with another.
+    pub async fn begin_import(&self, ctx: &Ctx, id: Uuid, fingerprint: Vec<u8>) -> Result<()> {
+        let (now, tenant, creator) = (
+            self.0.clock.now(),
+            ctx.tenant.clone(),
+            ctx.principal.to_string(),
+        );
+        let begin = self.0.db.write(ctx, move |tx| {
+            Box::pin(async move {
+                let Some(known) = store::import::find(tx.conn(), &tenant, id).await? else {
+                    let import = Import {
+                        id,
+                        state: ImportState::Running,
+                        create_time: now,
+                        update_time: now,
+                        creator,
+                        counts: ImportCounts::default(),
+                        undone_count: 0,
+                        kept_count: 0,
+                    };
+                    let row = store::import::Model::of(&tenant, &import, &fingerprint);
+                    return store::import::insert(tx, row).await;
+                };
+                if known.fingerprint != fingerprint {
+                    return Err(Error::AnotherHeader(id).into());
+                }
+                match known.into_import()?.state {
+                    ImportState::Running | ImportState::Succeeded => Ok(()),
+                    ImportState::Undoing | ImportState::Undone => {
+                        Err(Error::ImportUndone(id).into())
+                    }
+                }
+            })
+        });
+        begin.await.map(drop)
+    }
+
+    /// The whole file was read. Says the cursor on the feed that covers all of it.
+    pub async fn finish_import(&self, ctx: &Ctx, id: Uuid) -> Result<String> {
+        let (now, tenant) = (self.0.clock.now(), ctx.tenant.clone());
+        let finish = self.0.db.write(ctx, move |tx| {
+            Box::pin(async move {
+                let (from, to) = ([ImportState::Running], ImportState::Succeeded);
+                store::import::turn(tx, &tenant, id, &from, to, now).await
+            })
+        });
+        finish.await?;
+        Ok(self.0.feed.head().await?.to_string())
+    }
+
+    /// Writes a batch of the import, once however often it comes; without an import, in a dry run, does
+    /// everything but keep it. Rows that fail do not hold up the others.
     pub async fn import_batch(
         &self,
         ctx: &Ctx,
         batch: Batch,
-        import: Import,
+        import: Option<Uuid>,
     ) -> Result<BatchReport> {
         let needed = batch.rows.iter().any(|row| row.draft.has_attributes());
         let definitions = self.definitions(&ctx.tenant, needed).await?;
-        let Batch {
-            rows,
-            errors,
-            count,
-            once,
-        } = batch;
         let mut pause = PAUSE;
         for _ in 1..ATTEMPTS {
-            let attempt = self.write_rows(ctx, &rows, definitions.clone(), import, once.clone());
+            let attempt = self.write_batch(ctx, &batch, definitions.clone(), import);
             match attempt.await {
-                // Another writer was in the way: nothing was kept, and the next look sees it.
+                // Another writer was in the way: nothing was kept, and the next look sees it. Or the
+                // answer was lost: the next look sees that too.
                 Err(error) if is_race(&error) || error.reason() == Reason::Unavailable => {
                     tokio::time::sleep(pause).await;
                     pause *= 2;
                 }
-                written => return Ok(report(written?, errors, count)),
+                written => return written.map(|written| written.report(batch.place)),
             }
         }
-        let written = self
-            .write_rows(ctx, &rows, definitions, import, once)
-            .await?;
-        Ok(report(written, errors, count))
+        let written = self.write_batch(ctx, &batch, definitions, import).await?;
+        Ok(written.report(batch.place))
     }
 
     /// One attempt.
-    async fn write_rows(
+    async fn write_batch(
         &self,
         ctx: &Ctx,
-        rows: &[CheckedRow],
+        batch: &Batch,
         definitions: Definitions,
-        import: Import,
-        once: Option<Once>,
+        import: Option<Uuid>,
     ) -> Result<Written> {
         // Index keys may have been rotated since an earlier attempt.
-        let rows = self.candidates(ctx, rows).await?;
-        let Import { id, dry_run } = import;
+        let rows = self.candidates(ctx, &batch.rows).await?;
+        let (place, wrong) = (batch.place, batch.errors.clone());
         let (sender, mut receiver) = tokio::sync::oneshot::channel();
         let (profile, tenant, inside) = (self.clone(), ctx.tenant.clone(), ctx.clone());
-        let done = self
-            .0
-            .db
-            .write_once(ctx, once.filter(|_| !dry_run), move |tx| {
-                Box::pin(async move {
-                    let now = profile.0.clock.now();
-                    let unit = Unit {
-                        tx,
-                        profile,
-                        ctx: inside,
-                        tenant,
-                        now,
-                        source: Source::Import(id),
-                    };
-                    let written = write(&unit, rows, &definitions).await?;
-                    if dry_run {
-                        let _ = sender.send(written);
-                        return Err(Failure::new(Reason::Cancelled, "A dry run is not kept."));
-                    }
-                    Ok(written)
-                })
+        let done = self.0.db.write(ctx, move |tx| {
+            Box::pin(async move {
+                if let Some(id) = import
+                    && let Some(before) = kept(tx, &tenant, id, place).await?
+                {
+                    return Ok(before);
+                }
+                let now = profile.0.clock.now();
+                let unit = Unit {
+                    tx,
+                    profile,
+                    ctx: inside,
+                    tenant: tenant.clone(),
+                    now,
+                    source: Source::Import(import.unwrap_or_default()),
+                };
+                let written = write(&unit, rows, wrong, &definitions).await?;
+                let Some(id) = import else {
+                    let _ = sender.send(written);
+                    return Err(Failure::new(Reason::Cancelled, "A dry run is not kept."));
+                };
+                let counts = written.counts(place);
+                if !store::import::advance(tx, &tenant, id, counts, now).await? {
+                    return Err(Error::ImportUndone(id).into());
+                }
+                import_batch::insert(tx, written.row(&tenant, id, place)?).await?;
+                Ok(written)
             })
-            .await;
+        });
+        let done = done.await;
         if let Ok(rehearsed) = receiver.try_recv() {
             return Ok(rehearsed);
         }
         let done = done?;
         let cursor = self.cursor_of(&done).await?;
-        for (id, revision) in &done.value.revisions {
-            self.tell_cache(ctx, *id, *revision).await;
+        // Also of a batch that was there: whoever wrote it may have died before this line. New customers
+        // are in no cache.
+        let known = done.value.changes.iter().filter(|one| one.revision > FIRST);
+        for Change { customer, revision } in known {
+            self.tell_cache(ctx, *customer, *revision).await;
         }
         Ok(Written {
             cursor,
@@ -254,26 +299,96 @@ impl Profile {
     }
 }
 
-/// What is kept of a batch. A cursor is not: that of a repeat is another.
+/// What a batch did. All of it is kept but the cursor.
 #[derive(Serialize, Deserialize)]
-struct Written {
-    effects: Vec<Effect>,
+pub(super) struct Written {
+    created: u64,
+    updated: u64,
+    unchanged: u64,
+    /// Of all rows that were refused, in the order of the rows.
     errors: Vec<RowError>,
-    /// Of customers that were there before: new ones are in no cache.
-    revisions: Vec<(CustomerId, i64)>,
+    /// What it made of customers, one entry for each.
+    pub changes: Vec<Change>,
     #[serde(skip)]
     cursor: Option<String>,
 }
 
+/// A customer that a batch made or changed, and the revision that it is of.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(super) struct Change {
+    pub customer: CustomerId,
+    pub revision: i64,
+}
+
+impl Written {
+    pub fn of(row: &import_batch::Model) -> Result<Self> {
+        let read = rmp_serde::from_slice(&row.report);
+        Ok(read.map_err(|error| Error::unreadable("batch of an import", error))?)
+    }
+
+    fn row(&self, tenant: &TenantId, import: Uuid, place: Place) -> Result<import_batch::Model> {
+        let unreadable = |error| Error::unreadable("batch of an import", error);
+        Ok(import_batch::Model {
+            tenant_id: tenant.as_str().to_owned(),
+            import_id: import,
+            first_row: stored(place.first_row),
+            row_count: stored(place.row_count),
+            byte_count: stored(place.byte_count),
+            report: rmp_serde::to_vec(self).map_err(unreadable)?,
+        })
+    }
+
+    fn counts(&self, place: Place) -> ImportCounts {
+        let Self {
+            created,
+            updated,
+            unchanged,
+            ..
+        } = *self;
+        ImportCounts {
+            rows: place.row_count,
+            created,
+            updated,
+            unchanged,
+            errors: place.row_count - created - updated - unchanged,
+        }
+    }
+
+    fn report(self, place: Place) -> BatchReport {
+        BatchReport {
+            counts: self.counts(place),
+            errors: self.errors,
+            cursor: self.cursor,
+        }
+    }
+}
+
+fn stored(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// What was written of these rows before. FAILED_PRECONDITION where those were others.
+async fn kept(tx: &Tx, tenant: &TenantId, import: Uuid, place: Place) -> Result<Option<Written>> {
+    let Some(row) = import_batch::find(tx.conn(), tenant, import, stored(place.first_row)).await?
+    else {
+        return Ok(None);
+    };
+    if row.row_count != stored(place.row_count) || row.byte_count != stored(place.byte_count) {
+        return Err(Error::AnotherFile(import).into());
+    }
+    Written::of(&row).map(Some)
+}
+
+/// `errors` are those of rows that were wrong on their own.
 async fn write(
     unit: &Unit<'_>,
     rows: Vec<(u64, Candidate)>,
+    mut errors: Vec<RowError>,
     definitions: &Definitions,
 ) -> Result<Written> {
     let (numbers, rows): (Vec<u64>, Vec<Candidate>) = rows.into_iter().unzip();
     let mut batch = Settlement::load(unit, &rows, Decisive::ExternalIds, definitions).await?;
     let mut effects = Vec::with_capacity(rows.len());
-    let mut errors = Vec::new();
     for (number, row) in numbers.into_iter().zip(rows) {
         match batch.settle(unit, row, definitions) {
             Ok((_, effect)) => effects.push(effect),
@@ -288,15 +403,19 @@ async fn write(
             }),
         }
     }
+    errors.sort_by_key(|error| error.row);
     let saved = batch.save(unit).await?;
-    let known = saved.iter().filter(|row| row.revision > 1);
-    let revisions = known
-        .map(|row| (CustomerId(row.id), row.revision))
-        .collect();
+    let changes = saved.iter().map(|row| Change {
+        customer: row.id(),
+        revision: row.revision,
+    });
+    let counted = |wanted| effects.iter().filter(|effect| **effect == wanted).count() as u64;
     Ok(Written {
-        effects,
+        created: counted(Effect::Created),
+        updated: counted(Effect::Updated),
+        unchanged: counted(Effect::Unchanged),
         errors,
-        revisions,
+        changes: changes.collect(),
         cursor: None,
     })
 }
@@ -313,27 +432,6 @@ fn row_errors(row: u64, violations: &Violations) -> impl Iterator<Item = RowErro
     let more = (more > 0).then(|| error("", format!("and {more} more")));
     told.map(move |one| error(&one.field, one.description.clone()))
         .chain(more)
-}
-
-fn report(written: Written, mut errors: Vec<RowError>, count: u64) -> BatchReport {
-    let Written {
-        effects,
-        errors: refused,
-        revisions: _,
-        cursor,
-    } = written;
-    errors.extend(refused);
-    errors.sort_by_key(|error| error.row);
-    let counted = |wanted| effects.iter().filter(|effect| **effect == wanted).count() as u64;
-    BatchReport {
-        row_count: count,
-        created_count: counted(Effect::Created),
-        updated_count: counted(Effect::Updated),
-        unchanged_count: counted(Effect::Unchanged),
-        error_row_count: count - effects.len() as u64,
-        errors,
-        cursor,
-    }
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use dossier_kernel::{
 };
 
 use super::customer::known;
-use super::seen::hidden;
+use super::seen::{hidden, shown};
 use super::unit::{Done, Locked, Unit};
 use super::{Mutation, Profile, Seen};
 use crate::domain::{
@@ -176,7 +176,7 @@ impl Profile {
         let page = rows::page(reader, tenant, id, before, size, sight, room);
         let (older, next) = page.await?;
         versions.extend(older);
-        let shown = versions.len();
+        let count = versions.len();
         // What the last one changed says the one before it, which the next page shows.
         if next.is_some()
             && let Some(last) = versions.last()
@@ -185,10 +185,10 @@ impl Profile {
             versions.extend(rows::find(reader, tenant, id, before).await?);
         }
         let mut revised = self.differences(ctx, versions, sight).await?;
-        revised.truncate(shown);
+        revised.truncate(count);
         let differences = revised.iter().filter_map(|one| one.difference.as_ref());
         let customers = differences.flat_map(|one| one.before.iter().chain([&one.after]));
-        self.tell_audit_of(ctx, customers).await?;
+        self.0.audit.saw(ctx, shown(customers)).await?;
         Ok((revised, next))
     }
 

@@ -34,25 +34,7 @@ impl Profile {
     /// Tells the audit log what an answer shows; without its consent there is no answer. A mutation
     /// that is kept says itself what it did.
     pub(super) async fn tell_audit(&self, ctx: &Ctx, seen: &[Seen]) -> Result<()> {
-        self.tell_audit_of(ctx, seen.iter().map(|seen| &seen.customer))
-            .await
-    }
-
-    /// The same of customers that were seen in part, or as they were: one that comes several times in
-    /// a row is one.
-    pub(super) async fn tell_audit_of<'c>(
-        &self,
-        ctx: &Ctx,
-        customers: impl Iterator<Item = &'c Customer>,
-    ) -> Result<()> {
-        let mut shown = dossier_audit::Seen::of(CustomerId::COLLECTION);
-        let mut last = None;
-        for customer in customers {
-            if add_shown(customer, &mut shown) && last != Some(customer.id) {
-                shown.resource(customer.id.uuid());
-                last = Some(customer.id);
-            }
-        }
+        let shown = shown(seen.iter().map(|seen| &seen.customer));
         self.0.audit.saw(ctx, shown).await
     }
 
@@ -141,9 +123,9 @@ impl Profile {
             return Ok(None);
         };
         let reader = self.0.db.reader_of(&ctx.tenant);
-        let cells = row.cells(sight).map(|(_, cell)| cell);
+        let cells: Vec<&[u8]> = row.cells(sight).map(|(_, cell)| cell).collect();
         let vault = &self.0.vault;
-        let key = vault.key_to_open(&reader, &ctx.tenant, row.id(), cells);
+        let key = vault.key_to_open(&reader, &ctx.tenant, row.id(), &cells);
         let customer = store::open(row, key.await?.as_ref(), sight)?;
         Ok(Some(Seen { customer, sight }))
     }
@@ -167,6 +149,19 @@ pub(super) fn facts<'c>(tenant: &'c TenantId, customer: &'c Customer) -> Facts<'
         team: customer.team.as_deref(),
         tags: &customer.tags,
     }
+}
+
+/// What is shown of customers in the clear: one that comes several times in a row is one.
+pub(super) fn shown<'c>(customers: impl Iterator<Item = &'c Customer>) -> dossier_audit::Seen {
+    let mut shown = dossier_audit::Seen::of(CustomerId::COLLECTION);
+    let mut last = None;
+    for customer in customers {
+        if add_shown(customer, &mut shown) && last != Some(customer.id) {
+            shown.resource(customer.id.uuid());
+            last = Some(customer.id);
+        }
+    }
+    shown
 }
 
 /// What of a customer is shown in the clear; says whether anything is.

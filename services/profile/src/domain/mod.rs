@@ -10,6 +10,7 @@
 //! | the part that may leave without a key | [`Outline`] |
 //! | identifiers by which a customer is found | [`Key`] |
 //! | who made a revision of a file, what it changed, and which gave each value | [`Origin`], [`Difference`], [`Tracer`] |
+//! | an import, and what taking back a write makes of a file | [`Import`], [`Made`] |
 //! | a tenant's own fields | [`AttributeDefinition`], [`AttributeEvolution`], [`AttributeValue`] |
 //! | a secret of a program, and who may make one | [`ApiKey`] |
 //! | what a customer agreed to, and what that comes to | [`Consent`], [`judge_consent`] |
@@ -38,6 +39,7 @@ mod draft;
 pub mod erasure;
 mod external_id;
 mod hidden;
+mod import;
 pub mod industry;
 mod key;
 pub mod legal_hold;
@@ -52,6 +54,7 @@ mod relationship;
 mod resident_id;
 mod revision;
 mod tag;
+mod undo;
 mod violations;
 
 pub use address::{Address, COUNT_MAX as ADDRESSES_MAX};
@@ -78,6 +81,7 @@ pub use draft::{Checked, Draft};
 pub use erasure::{Counts, ErasureState};
 pub use external_id::{COUNT_MAX as EXTERNAL_IDS_MAX, ExternalId};
 pub use hidden::Hidden;
+pub use import::{Import, ImportCounts, ImportState};
 pub use industry::{Industry, IndustryScheme};
 pub use key::{Key, KeyKind};
 pub use legal_hold::LegalHold;
@@ -91,4 +95,5 @@ pub use provenance::{Found, Tracer};
 pub use relationship::{LEVELS_MAX, NewRelationship, Relationship, RelationshipType, Span, climb};
 pub use revision::{Difference, FIRST};
 pub use tag::{COUNT_MAX as TAGS_MAX, Retag};
+pub use undo::{Made, Undo};
 pub use violations::Violations;

@@ -31,4 +31,6 @@ pub enum Source {
     Import(Uuid),
     /// A rollback to this revision.
     Rollback(i64),
+    /// Taking back what the import of this id did.
+    Undo(Uuid),
 }

@@ -2,11 +2,16 @@
 
 mod erase;
 mod purge;
+mod undo_imports;
 
 use dossier_runtime::Job;
 
 use crate::app::Profile;
 
 pub fn jobs(profile: &Profile) -> Vec<Job> {
-    vec![purge::job(profile.clone()), erase::job(profile.clone())]
+    vec![
+        purge::job(profile.clone()),
+        erase::job(profile.clone()),
+        undo_imports::job(profile.clone()),
+    ]
 }

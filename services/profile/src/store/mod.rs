@@ -11,6 +11,7 @@
 //! | every live customer, tenant after tenant | [`snapshot`] |
 //! | what must go for good | [`purge`], [`erasure_subject`], [`erasure`] |
 //! | what people asked for, and why somebody must be kept | [`privacy_request`], [`legal_hold`] |
+//! | what imports did, batch by batch | [`import`], [`import_batch`] |
 //! | a tenant's own fields | [`attribute_definition`] |
 //! | who has a tag, and how many | [`customer_tag`] |
 //! | what customers agreed to, and were told | [`consent_entry`], [`consent_notice`] |
@@ -29,6 +30,8 @@ pub mod customer_key;
 pub mod customer_tag;
 pub mod erasure;
 pub mod erasure_subject;
+pub mod import;
+pub mod import_batch;
 pub mod legal_hold;
 pub mod list;
 mod migration;

@@ -9,14 +9,18 @@ use dossier_kernel::paging::KeyValue;
 use dossier_kernel::{CustomerId, Result, TenantId, Timestamp};
 use dossier_vault::{CustomerKey, Place};
 use sea_orm::entity::prelude::*;
-use sea_orm::{ConnectionTrait, IntoActiveModel, Order, QueryOrder, QuerySelect};
+use sea_orm::sea_query::ExprTrait;
+use sea_orm::{Condition, ConnectionTrait, IntoActiveModel, Order, QueryOrder, QuerySelect};
 
 use super::customer::{MESSAGE_BYTES, Model as SealedCustomer};
 use super::sealed::Cells;
-use crate::domain::{Customer, Origin, Outline};
+use crate::domain::{Customer, Origin, Outline, Source};
 use crate::error::Error;
 
 const TABLE: &str = "customer_revision";
+
+/// The most revisions that one statement asks for one by one: SQLite takes conditions 1,000 deep.
+const PAIRS_MAX: usize = 250;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "customer_revision")]
@@ -200,6 +204,62 @@ pub async fn find<C: ConnectionTrait>(
     let query = of(tenant, customer).filter(Column::Revision.eq(revision));
     let row = query.one(conn).await.map_err(dossier_db::error)?;
     row.map(Version::try_from).transpose()
+}
+
+/// Of the revisions that were replaced these, in no order; those that are not kept are left out.
+pub async fn find_many<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    asked: &[(CustomerId, i64)],
+) -> Result<Vec<Version>> {
+    let mut versions = Vec::with_capacity(asked.len());
+    for asked in asked.chunks(PAIRS_MAX) {
+        let any = asked.iter().fold(Condition::any(), |any, (id, revision)| {
+            let one = Column::CustomerId.eq(id.uuid());
+            any.add(one.and(Column::Revision.eq(*revision)))
+        });
+        let query = dossier_db::find::<Entity>(tenant).filter(any);
+        for row in query.all(conn).await.map_err(dossier_db::error)? {
+            versions.push(row.try_into()?);
+        }
+    }
+    Ok(versions)
+}
+
+/// What led to the revisions that were replaced and came after these, customer by customer; `None` where
+/// that was not kept.
+pub async fn sources_after<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    after: &[(CustomerId, i64)],
+) -> Result<Vec<(CustomerId, Option<Source>)>> {
+    let mut sources = Vec::new();
+    for after in after.chunks(PAIRS_MAX) {
+        let any = after.iter().fold(Condition::any(), |any, (id, revision)| {
+            let one = Column::CustomerId.eq(id.uuid());
+            any.add(one.and(Column::Revision.gt(*revision)))
+        });
+        let query = dossier_db::find::<Entity>(tenant)
+            .select_only()
+            .columns([Column::CustomerId, Column::Revision, Column::Origin])
+            .filter(any);
+        let rows: Vec<(Uuid, i64, Option<String>)> = query
+            .into_tuple()
+            .all(conn)
+            .await
+            .map_err(dossier_db::error)?;
+        for (id, revision, origin) in rows {
+            let origin = read_origin(origin.as_deref(), revision)?;
+            sources.push((CustomerId(id), origin.map(|origin| origin.source)));
+        }
+    }
+    Ok(sources)
+}
+
+/// What led to the revision that a customer has.
+pub fn source_of(row: &SealedCustomer) -> Result<Option<Source>> {
+    let origin = read_origin(row.origin.as_deref(), row.revision)?;
+    Ok(origin.map(|origin| origin.source))
 }
 
 /// The last revision that was replaced and had been made at `time` or before.

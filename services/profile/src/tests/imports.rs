@@ -435,15 +435,21 @@ async fn a_batch_that_is_written_again_is_kept_once() {
         let ctx = Ctx::service("test", TenantId::embedded_default());
         let batch = house.profile.prepare_import(&ctx, vec![nameless()], None);
         let batch = batch.await.expect("prepared");
+        let begun = house.profile.begin_import(&ctx, IMPORT, vec![]).await;
+        begun.expect("begins");
         // The answer to the first attempt was lost.
-        for _ in 0..2 {
+        for told in [true, false] {
             let report = house
                 .profile
-                .import_batch(&ctx, batch.clone(), IMPORT)
+                .import_batch(&ctx, batch.clone(), Some(IMPORT))
                 .await;
             let report = report.expect("written");
-            assert_eq!((report.created_count, report.error_row_count), (1, 0));
-            assert!(report.cursor.is_some());
+            assert_eq!((report.counts.created, report.counts.errors), (1, 0));
+            assert_eq!(
+                report.cursor.is_some(),
+                told,
+                "only what is written is told"
+            );
         }
         let list = house
             .customers()

@@ -209,11 +209,11 @@ async fn a_customer_comes_out_of_messages_and_rows_as_it_went_in() {
         let again = SealedCustomer::from_bytes(bytes).expect("reads");
         prop_assert_eq!(&again, &row);
         prop_assert!(
-            open(row.clone(), Some(&other), Sight::ALL).is_err(),
+            open(&row, Some(&other), Sight::ALL).is_err(),
             "another customer's key opens nothing"
         );
         prop_assert!(
-            open(again, Some(&key), Sight::ALL).expect("opens") == customer,
+            open(&again, Some(&key), Sight::ALL).expect("opens") == customer,
             "through rows"
         );
 

@@ -9,6 +9,7 @@ mod definitions;
 mod erasures;
 mod exports;
 mod histories;
+mod import_jobs;
 mod imports;
 mod kept_revisions;
 mod laws;
@@ -43,6 +44,7 @@ use dossier_proto::profile::v1 as wire;
 use dossier_proto::profile::v1::attribute_definition_service_client::AttributeDefinitionServiceClient;
 use dossier_proto::profile::v1::consent_service_client::ConsentServiceClient;
 use dossier_proto::profile::v1::customer_service_client::CustomerServiceClient;
+use dossier_proto::profile::v1::import_service_client::ImportServiceClient;
 use dossier_proto::profile::v1::privacy_request_service_client::PrivacyRequestServiceClient;
 use dossier_proto::profile::v1::relationship_service_client::RelationshipServiceClient;
 use dossier_proto::profile::v1::revision_service_client::RevisionServiceClient;
@@ -57,7 +59,7 @@ use tonic_types::StatusExt;
 use tower::ServiceExt;
 use tower::util::BoxCloneSyncService;
 
-use crate::app::{Import, Parts, Profile};
+use crate::app::{Parts, Profile};
 use crate::peers::Neighbour;
 use crate::{api, store};
 
@@ -69,6 +71,7 @@ pub type Consents = ConsentServiceClient<Wire>;
 pub type Relationships = RelationshipServiceClient<Wire>;
 pub type Tags = TagServiceClient<Wire>;
 pub type ApiKeys = ApiKeyServiceClient<Wire>;
+pub type Imports = ImportServiceClient<Wire>;
 pub type PrivacyRequests = PrivacyRequestServiceClient<Wire>;
 
 /// Profile on a fresh database.
@@ -80,10 +83,7 @@ pub struct House {
 }
 
 /// An import that is kept.
-const IMPORT: Import = Import {
-    id: uuid::Uuid::from_u128(7),
-    dry_run: false,
-};
+const IMPORT: uuid::Uuid = uuid::Uuid::from_u128(7);
 /// How long erasures wait.
 const SETTLE: Duration = Duration::from_secs(60);
 
@@ -182,6 +182,14 @@ impl House {
 
     pub fn tags_of(&self, tenant: &str) -> Tags {
         TagServiceClient::new(self.wire(TenantId::parse(tenant).expect("a tenant")))
+    }
+
+    pub fn imports(&self) -> Imports {
+        self.imports_of("default")
+    }
+
+    pub fn imports_of(&self, tenant: &str) -> Imports {
+        ImportServiceClient::new(self.wire(TenantId::parse(tenant).expect("a tenant")))
     }
 
     pub fn privacy_requests(&self) -> PrivacyRequests {

@@ -144,8 +144,10 @@ async fn an_import_that_waited_through_a_rotation_finds_who_is_there() {
             ended = work => panic!("{:?}: {ended:?}", house.db),
             () = ended => {}
         }
-        let report = here.profile.import_batch(&ctx, batch, IMPORT).await;
-        assert_eq!(report.expect("written").updated_count, 1, "{:?}", house.db);
+        let begun = here.profile.begin_import(&ctx, IMPORT, vec![]).await;
+        begun.expect("begins");
+        let report = here.profile.import_batch(&ctx, batch, Some(IMPORT)).await;
+        assert_eq!(report.expect("written").counts.updated, 1, "{:?}", house.db);
         let found = get(&mut here.customers(), &known.name).await.expect("read");
         assert_eq!(found.region_code, "CN");
     }

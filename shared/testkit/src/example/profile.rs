@@ -3,10 +3,14 @@
 use anyhow::Context as _;
 use serde_json::{Value, json};
 
-use super::{Scene, privacy_request};
+use uuid::Uuid;
+
+use super::{Example, Scene, privacy_request};
+use crate::contract::Rpc;
 
 const CREATE: &str = "dossier.profile.v1.CustomerService/CreateCustomer";
 const UPDATE: &str = "dossier.profile.v1.CustomerService/UpdateCustomer";
+const IMPORT: &str = "dossier.profile.v1.CustomerService/ImportCustomers";
 const DELETE: &str = "dossier.profile.v1.CustomerService/DeleteCustomer";
 const DEFINE: &str = "dossier.profile.v1.AttributeDefinitionService/CreateAttributeDefinition";
 const NOTICE: &str = "dossier.profile.v1.ConsentService/CreateConsentNotice";
@@ -54,6 +58,13 @@ pub(super) async fn bodies(scene: &Scene, method: &str) -> anyhow::Result<Option
                 json!({"header": {"format": "IMPORT_FORMAT_ROWS"}}),
                 json!({"rows": {"customers": rows}}),
             ]));
+        }
+        "ImportService/GetImport" | "ImportService/UndoImport" => {
+            json!({"name": imported(scene).await?})
+        }
+        "ImportService/ListImports" => {
+            imported(scene).await?;
+            json!({"page_size": 5})
         }
         "CustomerService/ExportCustomers" => json!({"format": "EXPORT_FORMAT_CSV"}),
         "CustomerService/WatchCustomers" => json!({"include_snapshot": true}),
@@ -241,6 +252,20 @@ async fn organization(scene: &Scene) -> anyhow::Result<String> {
     });
     let made = scene.call(CREATE, json!({"customer": customer})).await?;
     super::name(&made).context("a customer has a name")
+}
+
+/// An import of two customers: its name.
+async fn imported(scene: &Scene) -> anyhow::Result<String> {
+    let import = Uuid::now_v7();
+    let header = json!({"format": "IMPORT_FORMAT_ROWS", "import_id": import.to_string()});
+    let rows = [person(scene).await?, person(scene).await?];
+    let bodies = vec![
+        json!({"header": header}),
+        json!({"rows": {"customers": rows}}),
+    ];
+    let example = Example::from_json(&Rpc::named(IMPORT)?, bodies)?;
+    scene.caller().call(&example).await?;
+    Ok(format!("imports/{import}"))
 }
 
 /// Somebody has a tag that nobody else has: its number.

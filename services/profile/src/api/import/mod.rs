@@ -18,6 +18,8 @@ use dossier_rpc::status;
 use dossier_tabular::Origin;
 use futures::FutureExt as _;
 use futures::stream::{BoxStream, StreamExt};
+use prost::Message as _;
+use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
@@ -28,7 +30,7 @@ use self::sheet::Said;
 use self::source::{Rest, Source};
 use super::draft;
 use super::mask::Mask;
-use crate::app::{Batch, Import, ImportRow, Profile};
+use crate::app::{Batch, ImportRow, Profile};
 use crate::domain::{Draft, normalize};
 
 /// Messages that wait for a slow caller.
@@ -68,13 +70,14 @@ async fn import(
             "must be the first message of the stream",
         )));
     };
-    let import = Import {
-        id: Uuid::now_v7(),
-        dry_run: header.dry_run,
-    };
+    let (import, fingerprint) = identity(&header).map_err(status)?;
     let region = region(&header).map_err(status)?;
     let source = Source::new(profile, ctx, header, region.clone());
     let mut source = source.await.map_err(status)?;
+    if let Some(id) = import {
+        let begun = profile.begin_import(ctx, id, fingerprint).await;
+        begun.map_err(status)?;
+    }
     let (batches, mut waiting) = mpsc::channel::<(Batch, Vec<Origin>)>(1);
 
     let read = async move {
@@ -143,7 +146,14 @@ async fn import(
     // read ends no writing: batches before it are kept, and told.
     let (read, tally) = futures::try_join!(read.map(Ok), write)?;
     read?;
-    let _ = answers.send(Ok(tally.summary(import))).await;
+    let summary = match import {
+        None => tally.rehearsed(),
+        Some(id) => {
+            let cursor = profile.finish_import(ctx, id).await.map_err(status)?;
+            tally.done(id, cursor)
+        }
+    };
+    let _ = answers.send(Ok(summary)).await;
     Ok(())
 }
 
@@ -205,6 +215,25 @@ async fn next(parts: &mut Streaming<ImportCustomersRequest>) -> Result<Option<Pa
             Some(ImportCustomersRequest { part: None }) => {}
         }
     }
+}
+
+/// By what the import is known, which a dry run is not, and what its rows mean, so that nobody goes on
+/// with it who means something else.
+fn identity(header: &ImportHeader) -> Result<(Option<Uuid>, Vec<u8>)> {
+    let id = match (header.dry_run, header.import_id.as_str()) {
+        (true, _) => None,
+        (false, "") => Some(Uuid::now_v7()),
+        (false, text) => {
+            let id = Uuid::try_parse(text).ok().filter(|id| !id.is_nil());
+            let words = "must be a UUID other than the nil UUID, or empty";
+            Some(id.ok_or_else(|| invalid("header.import_id", words))?)
+        }
+    };
+    let meaning = ImportHeader {
+        import_id: String::new(),
+        ..header.clone()
+    };
+    Ok((id, Sha256::digest(meaning.encode_to_vec()).to_vec()))
 }
 
 fn region(header: &ImportHeader) -> Result<Option<String>> {

@@ -7,8 +7,10 @@ use dossier_proto::profile::v1::{
     ImportColumns, ImportCustomersResponse, ImportProgress, ImportRowError, ImportSummary,
 };
 use dossier_tabular::Origin;
+use uuid::Uuid;
 
-use crate::app::{BatchReport, Import, RowError};
+use crate::app::{BatchReport, RowError};
+use crate::domain::ImportCounts;
 
 /// Counts what became of the rows so far.
 #[derive(Default)]
@@ -21,24 +23,27 @@ impl Tally {
     /// entry per row of the batch.
     pub fn add(&mut self, report: BatchReport, origins: &[Origin]) -> Vec<ImportCustomersResponse> {
         let BatchReport {
-            row_count,
-            created_count,
-            updated_count,
-            unchanged_count,
+            counts,
             errors,
-            error_row_count,
             cursor,
         } = report;
+        let ImportCounts {
+            rows,
+            created,
+            updated,
+            unchanged,
+            errors: error_count,
+        } = counts;
         let first = self.summary.row_count + 1;
         let mut answers: Vec<_> = errors
             .into_iter()
             .map(|error| row_error(error, first, origins))
             .collect();
-        self.summary.row_count += count(row_count);
-        self.summary.created_count += count(created_count);
-        self.summary.updated_count += count(updated_count);
-        self.summary.unchanged_count += count(unchanged_count);
-        self.summary.error_count += count(error_row_count);
+        self.summary.row_count += count(rows);
+        self.summary.created_count += count(created);
+        self.summary.updated_count += count(updated);
+        self.summary.unchanged_count += count(unchanged);
+        self.summary.error_count += count(error_count);
         if let Some(cursor) = cursor {
             self.summary.cursor = cursor;
         }
@@ -54,14 +59,17 @@ impl Tally {
         answers
     }
 
-    pub fn summary(self, import: Import) -> ImportCustomersResponse {
-        let Import { id, dry_run } = import;
-        let import_id = match dry_run {
-            true => String::new(),
-            false => id.to_string(),
-        };
+    /// Of a dry run.
+    pub fn rehearsed(self) -> ImportCustomersResponse {
+        answer(Part::Summary(self.summary))
+    }
+
+    /// `cursor` covers all of it: what other streams wrote too.
+    pub fn done(self, import: Uuid, cursor: String) -> ImportCustomersResponse {
+        let own = self.summary.cursor.clone();
         answer(Part::Summary(ImportSummary {
-            import_id,
+            import_id: import.to_string(),
+            cursor: if own.is_empty() { cursor } else { own },
             ..self.summary
         }))
     }

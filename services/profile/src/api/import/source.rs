@@ -77,6 +77,7 @@ impl Source {
             encoding,
             delimiter,
             ignore_unknown_columns,
+            import_id: _,
         } = header;
         let format = ImportFormat::try_from(format).unwrap_or_default();
         let encoding = read_option(
