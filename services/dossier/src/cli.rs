@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::command::{
-    access, apikey, audit, consent, customer, erase, export, health, import, imports, keys,
-    migrate, relationship, report, restored, segment, serve, tag, token,
+    access, apikey, audit, consent, customer, duplicate, erase, export, health, import, imports,
+    keys, migrate, relationship, report, restored, segment, serve, tag, token,
 };
 use crate::demo;
 use crate::failure::{Failure, Result};
@@ -80,6 +80,9 @@ enum Command {
     /// Read and write how customers belong together
     #[command(subcommand)]
     Relationship(relationship::Relationship),
+    /// Find customers that are in the files twice, and decide about them
+    #[command(subcommand)]
+    Duplicate(duplicate::Duplicate),
     /// List, rename and merge tags
     #[command(subcommand)]
     Tag(tag::Tag),
@@ -139,6 +142,7 @@ fn execute(command: Command, output: &Output) -> Result<()> {
             Command::Consent(consent) => consent.run(output).await,
             Command::Relationship(relationship) => relationship.run(output).await,
             Command::Imports(imports) => imports.run(output).await,
+            Command::Duplicate(duplicate) => duplicate.run(output).await,
             Command::Tag(tag) => tag.run(output).await,
             Command::Segment(segment) => segment.run(output).await,
             Command::Report(report) => report.run(output).await,

@@ -71,6 +71,12 @@ pub enum Error {
     NoDefinition(String),
     #[error("attributeDefinitions/{0} exists.")]
     DefinitionExists(String),
+    #[error("duplicateScans/{0} does not exist in this tenant.")]
+    NoDuplicateScan(Uuid),
+    #[error("duplicatePairs/{0} does not exist in this tenant.")]
+    NoDuplicatePair(Uuid),
+    #[error("A tenant has at most 20 scans for duplicates that wait or run; cancel some.")]
+    TooManyScans,
     #[error("apiKeys/{0} does not exist in this tenant.")]
     NoApiKey(Uuid),
     #[error("A tenant has at most 1,000 API keys that can be used; revoke some.")]
@@ -134,6 +140,8 @@ impl Error {
             | Self::NoNotice(_)
             | Self::NoRelationship(_)
             | Self::NoHousehold(_)
+            | Self::NoDuplicateScan(_)
+            | Self::NoDuplicatePair(_)
             | Self::NoApiKey(_) => Reason::NotFound,
             Self::NotYoursToGive => Reason::PermissionDenied,
             Self::NotYours(_) => Reason::PermissionDenied,
@@ -161,6 +169,7 @@ impl Error {
             Self::AnotherHeader(_) => Reason::RequestIdReused,
             Self::TooManyDefinitions
             | Self::TooManyApiKeys
+            | Self::TooManyScans
             | Self::TooManyVersions
             | Self::TooManyLevels
             | Self::TooManyConsents => Reason::LimitExceeded,
@@ -221,6 +230,9 @@ impl From<Error> for kernel::Error {
             Error::NoRelationship(id) | Error::RelationshipExists(id) => {
                 plain().with("resource", format!("relationships/{id}"))
             }
+            Error::NoDuplicateScan(id) => plain().with("resource", format!("duplicateScans/{id}")),
+            Error::NoDuplicatePair(id) => plain().with("resource", format!("duplicatePairs/{id}")),
+            Error::TooManyScans => plain().with("limit", "20"),
             Error::TagExists => plain(),
             Error::TooManyLevels => plain().with("limit", "100"),
             Error::TooManyVersions | Error::TooManyConsents => plain().with("limit", "1000"),

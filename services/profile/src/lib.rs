@@ -29,6 +29,7 @@ pub fn recipe() -> Recipe {
             "dossier.profile.v1.RelationshipService",
             "dossier.profile.v1.TagService",
             "dossier.profile.v1.PrivacyRequestService",
+            "dossier.profile.v1.DuplicateService",
             "dossier.access.v1.ApiKeyService",
         ],
         migrations: store::migrations,

@@ -100,6 +100,23 @@ impl<'a> Scan<'a> {
             .collect()
     }
 
+    /// The last record of a part: who does all up to this one can go on with [`Self::part_after`], also
+    /// in another process and when records have come or gone. None for a number that is too high.
+    pub fn last_of(&self, number: usize) -> Option<RecordId> {
+        let end = self.table.len().min((number + 1) * PART);
+        (number * PART < end).then(|| self.table.id(end as Row - 1))
+    }
+
+    /// The part of the first record after this one, which need not be in the table.
+    pub fn part_after(&self, id: RecordId) -> usize {
+        self.table.rows_to(id) / PART
+    }
+
+    /// How many records there are in the parts before this one.
+    pub fn records_before(&self, number: usize) -> usize {
+        self.table.len().min(number * PART)
+    }
+
     /// The links of one record, sorted by the other's id; none for a record that is not in the table.
     pub fn links_of(&self, id: RecordId) -> Vec<Link> {
         let row = self.table.row(id);

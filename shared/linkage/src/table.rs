@@ -116,6 +116,11 @@ impl Table {
         self.ids.binary_search(&id).ok().map(|row| row as Row)
     }
 
+    /// How many records there are up to this one, which need not be among them.
+    pub(crate) fn rows_to(&self, id: RecordId) -> usize {
+        self.ids.partition_point(|other| *other <= id)
+    }
+
     /// A record's values of a field, no two of one shape.
     pub(crate) fn values(&self, field: usize, row: Row) -> &[Sketch] {
         let at = row as usize * self.schema.fields().len() + field;

@@ -9,8 +9,9 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags};
 
 /// Tables that also change where nothing happens twice: the audit log tells of every call, repeats
-/// included, cursors follow the feeds of others, and rotations go on by themselves.
-const LEFT_OUT: [&str; 3] = ["audit_", "feed_cursor", "vault_rotation"];
+/// included, cursors follow the feeds of others, and rotations and scans for duplicates go on by
+/// themselves.
+const LEFT_OUT: [&str; 4] = ["audit_", "feed_cursor", "vault_rotation", "duplicate_"];
 
 /// Row count and digest of every table of one service.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -114,6 +114,20 @@ pub fn limits() -> Vec<Limit> {
             },
         ),
         limit(
+            "least score of a scan for duplicates",
+            "dossier.profile.v1.DuplicateService/StartDuplicateScan",
+            999,
+            Invalid("duplicate_scan.score_min_per_mille"),
+            |_, n| vec![json!({"duplicate_scan": {"score_min_per_mille": n}})],
+        ),
+        limit(
+            "least score of listed duplicate pairs",
+            "dossier.profile.v1.DuplicateService/ListDuplicatePairs",
+            1_000,
+            Invalid("score_min_per_mille"),
+            |_, n| vec![json!({"score_min_per_mille": n})],
+        ),
+        limit(
             "new name of a tag",
             "dossier.profile.v1.TagService/RenameTag",
             64,

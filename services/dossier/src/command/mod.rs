@@ -5,6 +5,7 @@ pub(crate) mod apikey;
 pub(crate) mod audit;
 pub(crate) mod consent;
 pub(crate) mod customer;
+pub(crate) mod duplicate;
 pub(crate) mod erase;
 pub(crate) mod export;
 pub(crate) mod health;

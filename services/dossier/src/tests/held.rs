@@ -8,10 +8,12 @@ use dossier_db::testing::TestDb;
 use dossier_runtime::{Recipe, migrations};
 
 /// Columns that say whose a row is, or hold what somebody is called.
-const TELLING: [&str; 8] = [
+const TELLING: [&str; 10] = [
     "customer_id",
     "from_id",
     "to_id",
+    "low_id",
+    "high_id",
     "subject",
     "holder",
     "direct",

@@ -2,13 +2,14 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `customer_service`, `import_service`, `revision_service`, `attribute_definition_service`, `consent_service`, `relationship_service`, `tag_service`, `privacy_request_service`, `api_key_service` | the handlers; each reads as a table of contents |
+//! | `customer_service`, `import_service`, `revision_service`, `attribute_definition_service`, `consent_service`, `relationship_service`, `tag_service`, `privacy_request_service`, `duplicate_service`, `api_key_service` | the handlers; each reads as a table of contents |
 //! | `request`, `tag` | requests to commands |
 //! | `draft`, `mask` | what a message and its mask say about a customer |
 //! | `customer`, `revision`, `value`, `enums`, `attribute_definition`, `consent`, `consent_notice`, `relationship`, `api_key` | the domain's values to messages and back |
 //! | `watch` | changes to messages |
 //! | `entry`, `attribute_text` | what files say of customers, to drafts and from messages |
 //! | `privacy_request` | privacy requests and legal holds, to messages and back |
+//! | `duplicate` | scans for duplicates and what they found, to messages, and requests to commands |
 //! | `export`, `privacy_export`, `protobuf_json` | customers to files |
 //! | `import` | files and rows to drafts, reports to messages |
 //! | `import_job` | imports that were begun, to messages |
@@ -24,6 +25,8 @@ mod consent_service;
 mod customer;
 mod customer_service;
 mod draft;
+mod duplicate;
+mod duplicate_service;
 mod entry;
 mod enums;
 mod export;
@@ -49,6 +52,7 @@ use dossier_proto::access::v1::api_key_service_server::ApiKeyServiceServer;
 use dossier_proto::profile::v1::attribute_definition_service_server::AttributeDefinitionServiceServer;
 use dossier_proto::profile::v1::consent_service_server::ConsentServiceServer;
 use dossier_proto::profile::v1::customer_service_server::CustomerServiceServer;
+use dossier_proto::profile::v1::duplicate_service_server::DuplicateServiceServer;
 use dossier_proto::profile::v1::import_service_server::ImportServiceServer;
 use dossier_proto::profile::v1::privacy_request_service_server::PrivacyRequestServiceServer;
 use dossier_proto::profile::v1::relationship_service_server::RelationshipServiceServer;
@@ -77,6 +81,7 @@ pub fn routes(profile: Profile) -> Routes {
         .add_service(configured!(RelationshipServiceServer::new(api.clone())))
         .add_service(configured!(TagServiceServer::new(api.clone())))
         .add_service(configured!(PrivacyRequestServiceServer::new(api.clone())))
+        .add_service(configured!(DuplicateServiceServer::new(api.clone())))
         .add_service(configured!(ApiKeyServiceServer::new(api)))
 }
 

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tonic::Status;
 use uuid::Uuid;
 
-use super::{consent, customer, protobuf_json, relationship, revision};
+use super::{consent, customer, duplicate, protobuf_json, relationship, revision};
 use crate::app::{Line, Profile};
 use crate::peers::Told;
 
@@ -49,6 +49,16 @@ fn encode(pool: &DescriptorPool, line: Line) -> Result<String> {
                 pool,
                 "relationships",
                 "Relationship",
+                &message.name,
+                &message,
+            )?
+        }
+        Line::DuplicatePair(pair) => {
+            let message = duplicate::encode_pair(*pair);
+            own(
+                pool,
+                "duplicatePairs",
+                "DuplicatePair",
                 &message.name,
                 &message,
             )?

@@ -8,8 +8,10 @@ use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use uuid::Uuid;
 
-use super::{Profile, Revised, Seen};
-use crate::domain::{Consent, PrivacyRequestState, PrivacyRequestType, Relationship};
+use super::{Profile, Revised, Seen, WhichPairs};
+use crate::domain::{
+    Consent, DuplicatePair, PrivacyRequestState, PrivacyRequestType, Relationship,
+};
 use crate::error::Error;
 use crate::peers::{Neighbour, Told};
 use crate::store::privacy_request::End;
@@ -23,6 +25,8 @@ pub enum Line {
     Consent(Box<Consent>),
     /// As seen from the person.
     Relationship(Box<Relationship>),
+    /// Who else the person was taken for.
+    DuplicatePair(Box<DuplicatePair>),
     /// What changed in the file, when and by whom.
     Revision(Box<Revised>),
     /// What a neighbour holds.
@@ -70,6 +74,7 @@ impl Profile {
         let own = stream::iter(file)
             .chain(self.pages(ctx, customer, Self::consents_of))
             .chain(self.pages(ctx, customer, Self::relationships_of))
+            .chain(self.pages(ctx, customer, Self::duplicate_pairs_of))
             .chain(self.pages(ctx, customer, Self::revisions_of));
         let asking = ctx.clone();
         let theirs = stream::iter(self.0.neighbours.clone())
@@ -138,6 +143,32 @@ impl Profile {
             let lines = rows.into_iter().map(|row| {
                 let relationship = row.into_relationship()?.seen_from(customer);
                 Ok(Line::Relationship(Box::new(relationship)))
+            });
+            Ok((lines.collect::<Result<_>>()?, next))
+        }
+        .boxed()
+    }
+
+    fn duplicate_pairs_of<'p>(
+        &'p self,
+        ctx: &'p Ctx,
+        customer: CustomerId,
+        after: After,
+    ) -> BoxFuture<'p, Result<Page>> {
+        async move {
+            let (tenant, size) = (&ctx.tenant, ROWS.get());
+            let reader = self.0.db.reader_of(tenant);
+            let which = WhichPairs {
+                customer: Some(customer),
+                state: None,
+                score_min: 0,
+            };
+            let after = after.as_deref();
+            let page = store::duplicate_pair::page(&reader, tenant, which, after, size);
+            let (rows, next) = page.await?;
+            let lines = rows.into_iter().map(|row| {
+                let pair = row.into_pair()?;
+                Ok(Line::DuplicatePair(Box::new(pair)))
             });
             Ok((lines.collect::<Result<_>>()?, next))
         }

@@ -18,6 +18,7 @@
 //! | who belongs to whom | [`Relationship`] |
 //! | what people ask for, and why somebody must be kept | [`PrivacyRequest`], [`LegalHold`] |
 //! | how customers are erased, and what is certified of it | [`erasure`], [`Certificate`] |
+//! | who may be in the files twice | [`comparison`], [`DuplicatePair`], [`DuplicateScan`] |
 //! | one spelling of the same thing | [`normalize`] |
 //! | codes with a checksum | `resident_id`, `credit_code` |
 //! | codes of a published list | `division`, `postal_code`, [`Industry`] |
@@ -28,6 +29,7 @@ mod attribute;
 mod attribute_definition;
 mod attribute_evolution;
 mod certificate;
+pub mod comparison;
 mod consent;
 mod consent_notice;
 mod contact_point;
@@ -36,6 +38,7 @@ mod customer;
 mod date;
 mod division;
 mod draft;
+pub mod duplicate;
 pub mod erasure;
 mod external_id;
 mod hidden;
@@ -78,6 +81,10 @@ pub use contact_point::{COUNT_MAX as CONTACT_POINTS_MAX, ContactPoint, ContactPo
 pub use customer::{Customer, CustomerType, Gender};
 pub use date::Date;
 pub use draft::{Checked, Draft};
+pub use duplicate::{
+    DuplicateEvidence, DuplicatePair, DuplicatePairState, DuplicateScan, DuplicateScanState,
+    Likeness,
+};
 pub use erasure::{Counts, ErasureState};
 pub use external_id::{COUNT_MAX as EXTERNAL_IDS_MAX, ExternalId};
 pub use hidden::Hidden;

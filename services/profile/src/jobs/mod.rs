@@ -2,6 +2,7 @@
 
 mod erase;
 mod purge;
+mod scan;
 mod undo_imports;
 
 use dossier_runtime::Job;
@@ -13,5 +14,6 @@ pub fn jobs(profile: &Profile) -> Vec<Job> {
         purge::job(profile.clone()),
         erase::job(profile.clone()),
         undo_imports::job(profile.clone()),
+        scan::job(profile.clone()),
     ]
 }

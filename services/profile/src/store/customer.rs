@@ -1,14 +1,14 @@
 //! The row of a customer: clear where it describes, sealed where it names.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use bytes::Bytes;
 use dossier_access::{Facts, Sight};
 use dossier_cache::Cached;
-use dossier_db::TenantScoped;
+use dossier_db::{TenantScoped, Tx};
 use dossier_kernel::{CustomerId, Result, TenantId, Timestamp};
 use sea_orm::entity::prelude::*;
-use sea_orm::{ConnectionTrait, QueryOrder, QuerySelect};
+use sea_orm::{ConnectionTrait, PaginatorTrait, QueryOrder, QuerySelect};
 use serde::{Deserialize, Serialize};
 
 use super::ASKED_MAX;
@@ -255,6 +255,64 @@ pub async fn lock_after<C: ConnectionTrait>(
         .limit(limit)
         .lock_exclusive();
     query.all(conn).await.map_err(dossier_db::error)
+}
+
+/// Those of `ids` that are neither deleted nor being erased. None of them is changed before this
+/// transaction ends: others may look at them at the same time, always in the order of ids.
+pub async fn hold_live(tx: &Tx, tenant: &TenantId, ids: &[CustomerId]) -> Result<HashSet<Uuid>> {
+    let mut ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let mut live = HashSet::with_capacity(ids.len());
+    for ids in ids.chunks(ASKED_MAX) {
+        let query = dossier_db::find::<Entity>(tenant)
+            .select_only()
+            .column(Column::Id)
+            .filter(Column::Id.is_in(ids.iter().copied()))
+            .filter(Column::DeleteTime.is_null())
+            .filter(Column::EraseTime.is_null())
+            .order_by_asc(Column::Id)
+            .lock_shared();
+        let found: Vec<Uuid> = query
+            .into_tuple()
+            .all(tx.conn())
+            .await
+            .map_err(dossier_db::error)?;
+        live.extend(found);
+    }
+    Ok(live)
+}
+
+/// How many live customers of a type there are.
+pub async fn count_live<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    kind: CustomerType,
+) -> Result<u64> {
+    let query = live_of(tenant, kind);
+    query.count(conn).await.map_err(dossier_db::error)
+}
+
+/// Live customers of a type in the order of their ids, after one of them.
+pub async fn live_after<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    kind: CustomerType,
+    after: Uuid,
+    limit: u64,
+) -> Result<Vec<Model>> {
+    let query = live_of(tenant, kind)
+        .filter(Column::Id.gt(after))
+        .order_by_asc(Column::Id)
+        .limit(limit);
+    query.all(conn).await.map_err(dossier_db::error)
+}
+
+fn live_of(tenant: &TenantId, kind: CustomerType) -> Select<Entity> {
+    dossier_db::find::<Entity>(tenant)
+        .filter(Column::Kind.eq(kind.as_str()))
+        .filter(Column::DeleteTime.is_null())
+        .filter(Column::EraseTime.is_null())
 }
 
 /// Since when a customer is there, and whether it is deleted.

@@ -16,6 +16,7 @@
 //! | who has a tag, and how many | [`customer_tag`] |
 //! | what customers agreed to, and were told | [`consent_entry`], [`consent_notice`] |
 //! | who belongs to whom | [`relationship`] |
+//! | who may be in the files twice | [`duplicate_scan`], [`duplicate_pair`] |
 //! | the secrets of programs | [`api_key`] |
 //! | what the feed carries | [`ChangeBody`] |
 
@@ -28,6 +29,8 @@ pub mod consent_notice;
 pub mod customer;
 pub mod customer_key;
 pub mod customer_tag;
+pub mod duplicate_pair;
+pub mod duplicate_scan;
 pub mod erasure;
 pub mod erasure_subject;
 pub mod import;

@@ -42,6 +42,8 @@ pub const HELD: Held = Held {
         HeldTable::by("consent_entry", "customer_id"),
         HeldTable::by("relationship", "from_id"),
         HeldTable::by("relationship", "to_id"),
+        HeldTable::by("duplicate_pair", "low_id"),
+        HeldTable::by("duplicate_pair", "high_id"),
         HeldTable::by("legal_hold", "customer_id"),
         HeldTable::by("erasure_subject", "customer_id"),
         HeldTable::by("customer", "id"),

@@ -6,6 +6,8 @@ mod consent_rules;
 mod consents;
 mod customers;
 mod definitions;
+mod duplicate_scans;
+mod duplicates;
 mod erasures;
 mod exports;
 mod histories;
@@ -44,6 +46,7 @@ use dossier_proto::profile::v1 as wire;
 use dossier_proto::profile::v1::attribute_definition_service_client::AttributeDefinitionServiceClient;
 use dossier_proto::profile::v1::consent_service_client::ConsentServiceClient;
 use dossier_proto::profile::v1::customer_service_client::CustomerServiceClient;
+use dossier_proto::profile::v1::duplicate_service_client::DuplicateServiceClient;
 use dossier_proto::profile::v1::import_service_client::ImportServiceClient;
 use dossier_proto::profile::v1::privacy_request_service_client::PrivacyRequestServiceClient;
 use dossier_proto::profile::v1::relationship_service_client::RelationshipServiceClient;
@@ -69,6 +72,7 @@ pub type Revisions = RevisionServiceClient<Wire>;
 pub type Definitions = AttributeDefinitionServiceClient<Wire>;
 pub type Consents = ConsentServiceClient<Wire>;
 pub type Relationships = RelationshipServiceClient<Wire>;
+pub type Duplicates = DuplicateServiceClient<Wire>;
 pub type Tags = TagServiceClient<Wire>;
 pub type ApiKeys = ApiKeyServiceClient<Wire>;
 pub type Imports = ImportServiceClient<Wire>;
@@ -176,6 +180,18 @@ impl House {
         RelationshipServiceClient::new(self.wire(TenantId::embedded_default()))
     }
 
+    pub fn duplicates(&self) -> Duplicates {
+        DuplicateServiceClient::new(self.wire(TenantId::embedded_default()))
+    }
+
+    pub fn duplicates_of(&self, tenant: &str) -> Duplicates {
+        DuplicateServiceClient::new(self.wire(TenantId::parse(tenant).expect("a tenant")))
+    }
+
+    pub fn duplicates_as(&self, ctx: Ctx) -> Duplicates {
+        DuplicateServiceClient::new(self.wire_of_calls(ctx))
+    }
+
     pub fn tags(&self) -> Tags {
         TagServiceClient::new(self.wire(TenantId::embedded_default()))
     }
@@ -217,7 +233,12 @@ impl House {
     }
 
     fn wire_of_calls(&self, ctx: Ctx) -> Wire {
-        let services = ["CustomerService", "RevisionService", "ConsentService"];
+        let services = [
+            "CustomerService",
+            "RevisionService",
+            "ConsentService",
+            "DuplicateService",
+        ];
         let services = services.map(|name| format!("dossier.profile.v1.{name}"));
         let services = services.each_ref().map(String::as_str);
         let rules = Rules::from_descriptors(DESCRIPTORS, &services).expect("annotated");

@@ -193,6 +193,13 @@ async fn a_person_is_told_everything_and_then_the_request_is_done() {
             };
             client.update_customer(update).await.expect("updated");
         }
+        // Written down once more by the same address.
+        let again = wire::Customer {
+            contact_points: vec![email("ada@example.com")],
+            ..super::person("Ada")
+        };
+        let twin = create(&mut client, again).await.name;
+        super::duplicates::scan(&house).await;
         let asked = ask(&mut privacy, &name, Type::Access).await.expect("asked");
         let due = asked.due_time.as_ref().expect("a time").seconds;
         let made = asked.create_time.as_ref().expect("a time").seconds;
@@ -229,6 +236,10 @@ async fn a_person_is_told_everything_and_then_the_request_is_done() {
                 panic!("{text}");
             };
             assert_eq!(relationship["data"]["to"], other.as_str());
+            let [pair] = of("duplicatePairs")[..] else {
+                panic!("{text}");
+            };
+            assert_eq!(pair["data"]["otherCustomer"], twin.as_str());
             let names: HashSet<String> = of("revisions")
                 .iter()
                 .map(|line| line["name"].to_string())

@@ -10,6 +10,7 @@
 
 mod access;
 mod audit;
+mod duplicate;
 mod feedback;
 mod interaction;
 mod privacy_request;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use uuid::Uuid;
 
-use super::{Example, Scene, privacy_request};
+use super::{Example, Scene, duplicate, privacy_request};
 use crate::contract::Rpc;
 
 const CREATE: &str = "dossier.profile.v1.CustomerService/CreateCustomer";
@@ -146,13 +146,19 @@ pub(super) async fn bodies(scene: &Scene, method: &str) -> anyhow::Result<Option
             let number = tagged(scene).await?;
             json!({"tags": [format!("tag {number}")], "into_tag": "merged"})
         }
-        _ => match method.strip_prefix("PrivacyRequestService/") {
-            Some(method) => match privacy_request::body(scene, method).await? {
+        _ => {
+            let body = match method.split_once('/') {
+                Some(("PrivacyRequestService", method)) => {
+                    privacy_request::body(scene, method).await?
+                }
+                Some(("DuplicateService", method)) => duplicate::body(scene, method).await?,
+                Some(_) | None => None,
+            };
+            match body {
                 Some(body) => body,
                 None => return Ok(None),
-            },
-            None => return Ok(None),
-        },
+            }
+        }
     };
     Ok(Some(vec![body]))
 }
