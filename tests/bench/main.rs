@@ -5,6 +5,7 @@ mod echo;
 mod load;
 mod pairs;
 mod seal;
+mod search;
 mod start;
 mod w1;
 mod w10;
@@ -30,6 +31,9 @@ struct Options {
     echo: Option<PathBuf>,
     #[arg(long, hide = true)]
     port: Option<u16>,
+    /// How many customers are searched.
+    #[arg(long, default_value_t = 1_000_000)]
+    customers: u64,
     /// The folder of the Febrl data sets, for W10.
     #[arg(long, hide = true)]
     febrl: Option<PathBuf>,
@@ -54,6 +58,8 @@ enum Workload {
     Start,
     /// Sealing and opening a customer beside the bare cipher.
     Seal,
+    /// Search, look-up and list among many customers, and what it takes to import them.
+    Search,
 }
 
 #[tokio::main]
@@ -86,6 +92,9 @@ async fn main() -> anyhow::Result<()> {
     }
     if wanted(Workload::Seal) {
         seal::measure(options.pairs).await?;
+    }
+    if wanted(Workload::Search) {
+        search::measure(options.customers).await?;
     }
     Ok(())
 }

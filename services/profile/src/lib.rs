@@ -28,6 +28,7 @@ pub fn recipe() -> Recipe {
             "dossier.profile.v1.ConsentService",
             "dossier.profile.v1.RelationshipService",
             "dossier.profile.v1.TagService",
+            "dossier.profile.v1.SearchService",
             "dossier.profile.v1.PrivacyRequestService",
             "dossier.profile.v1.DuplicateService",
             "dossier.access.v1.ApiKeyService",

@@ -9,6 +9,7 @@ use dossier_proto::interaction::v1::interaction_service_client::InteractionServi
 use dossier_proto::profile::v1::attribute_definition_service_client::AttributeDefinitionServiceClient;
 use dossier_proto::profile::v1::customer_service_client::CustomerServiceClient;
 use dossier_proto::profile::v1::revision_service_client::RevisionServiceClient;
+use dossier_proto::profile::v1::search_service_client::SearchServiceClient;
 use dossier_proto::segmentation::v1::AwaitProgressRequest;
 use dossier_proto::segmentation::v1::progress_service_client::ProgressServiceClient;
 use dossier_proto::segmentation::v1::segment_service_client::SegmentServiceClient;
@@ -55,6 +56,7 @@ pub struct Clients {
     pub customers: CustomerServiceClient<Wire>,
     pub attributes: AttributeDefinitionServiceClient<Wire>,
     pub revisions: RevisionServiceClient<Wire>,
+    pub searches: SearchServiceClient<Wire>,
     pub interactions: InteractionServiceClient<Wire>,
     pub segments: SegmentServiceClient<Wire>,
     pub values: ValueClassServiceClient<Wire>,
@@ -79,7 +81,8 @@ impl Clients {
         Ok(Self {
             customers: CustomerServiceClient::new(profile.clone()),
             attributes: AttributeDefinitionServiceClient::new(profile.clone()),
-            revisions: RevisionServiceClient::new(profile),
+            revisions: RevisionServiceClient::new(profile.clone()),
+            searches: SearchServiceClient::new(profile),
             interactions: InteractionServiceClient::new(wire(interaction)?),
             segments: SegmentServiceClient::new(segmentation.clone()),
             values: ValueClassServiceClient::new(segmentation.clone()),

@@ -20,7 +20,7 @@ pub use cell::{KeyVersion, Place};
 pub use customer_key::CustomerKey;
 pub use dossier_db::Owner;
 pub use migration::migration;
-pub use registry::{IndexTable, Registry, Reindex, Reindexed, SealedTable};
+pub use registry::{Indexes, Registry, Reindex, Reindexed, SealedTable};
 pub use root_keeper::{RootKeeper, RootKeys};
 pub use root_key::RootKey;
 pub use source::Source;

@@ -16,7 +16,7 @@ pub struct Registry {
     /// them.
     pub outcomes: bool,
     /// Where blind indexes are, if anywhere.
-    pub index: Option<IndexTable>,
+    pub index: Option<Indexes>,
 }
 
 /// A table with sealed columns. It has `tenant_id`, and an index on that and `row`.
@@ -30,11 +30,11 @@ pub struct SealedTable {
     pub columns: &'static [&'static str],
 }
 
-/// A table of blind indexes. It has `tenant_id`, `customer_id` and an index on both.
+/// The tables of blind indexes. They have `tenant_id`, `customer_id` and an index on both.
 #[derive(Clone, Copy)]
-pub struct IndexTable {
-    pub table: &'static str,
-    /// The column of the index key's version.
+pub struct Indexes {
+    pub tables: &'static [&'static str],
+    /// The column of the index key's version, in all of them.
     pub version: &'static str,
     pub reindex: Reindex,
 }

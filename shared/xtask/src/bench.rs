@@ -11,6 +11,9 @@ pub struct Options {
     /// How many interleaved pairs of ceiling and suite.
     #[arg(long, default_value_t = 7)]
     pairs: u32,
+    /// How many customers are searched.
+    #[arg(long, default_value_t = 1_000_000)]
+    customers: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -29,6 +32,8 @@ enum Workload {
     Start,
     /// Sealing and opening a customer, beside the bare cipher over the same bytes.
     Seal,
+    /// Search, look-up and list among many customers, and what it takes to import them.
+    Search,
 }
 
 impl Workload {
@@ -41,6 +46,7 @@ impl Workload {
             Self::W10 => "w10",
             Self::Start => "start",
             Self::Seal => "seal",
+            Self::Search => "search",
         }
     }
 }
@@ -60,6 +66,7 @@ pub fn run_all(options: &Options) -> anyhow::Result<()> {
         .args(programs))?;
     let mut bench = std::process::Command::new(workspace.target.join("release/dossier-bench"));
     bench.arg("--pairs").arg(options.pairs.to_string());
+    bench.arg("--customers").arg(options.customers.to_string());
     bench.args(options.workloads.iter().map(|workload| workload.name()));
     if options.workloads.is_empty() || options.workloads.contains(&Workload::W10) {
         bench.arg("--febrl").arg(tools::febrl(&workspace)?);

@@ -10,10 +10,21 @@ use Expected::Invalid;
 
 const NOTICE: &str = "dossier.profile.v1.ConsentService/CreateConsentNotice";
 const RELATE: &str = "dossier.profile.v1.RelationshipService/CreateRelationship";
+const SEARCH: &str = "dossier.profile.v1.SearchService/SearchCustomers";
 const TREE: &str = "dossier.profile.v1.RelationshipService/GetOrganizationTree";
 
 pub fn limits() -> Vec<Limit> {
     vec![
+        limit(
+            "characters of a search",
+            SEARCH,
+            200,
+            Invalid("query"),
+            |_, n| vec![json!({"query": x(n)})],
+        ),
+        limit("words of a search", SEARCH, 8, Invalid("query"), |_, n| {
+            vec![json!({"query": vec!["x"; n].join(" ")})]
+        }),
         limit(
             "texts of a consent notice",
             NOTICE,

@@ -13,6 +13,7 @@ use dossier_proto::profile::v1::{
 use serde_json::json;
 
 use super::history::{History, Provenance, Rollback};
+use super::search::Search;
 use crate::connect::{Connect, Wire};
 use crate::failure::{Failure, Result};
 use crate::format::Sheet;
@@ -28,6 +29,8 @@ pub(crate) enum Customer {
     Get(Get),
     /// List customers
     List(List),
+    /// Find customers by what is remembered of their names
+    Search(Search),
     /// Show who changed a customer's file, when and what
     History(History),
     /// Show where every value of a customer's file comes from
@@ -41,6 +44,7 @@ impl Customer {
         match self {
             Self::Get(get) => get.run(output).await,
             Self::List(list) => list.run(output).await,
+            Self::Search(search) => search.run(output).await,
             Self::History(history) => history.run(output).await,
             Self::Provenance(provenance) => provenance.run(output).await,
             Self::Rollback(rollback) => rollback.run(output).await,

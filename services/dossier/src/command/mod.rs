@@ -18,6 +18,7 @@ mod notice;
 pub(crate) mod relationship;
 pub(crate) mod report;
 pub(crate) mod restored;
+mod search;
 pub(crate) mod segment;
 pub(crate) mod serve;
 pub(crate) mod tag;

@@ -2,7 +2,7 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `customer_service`, `import_service`, `revision_service`, `attribute_definition_service`, `consent_service`, `relationship_service`, `tag_service`, `privacy_request_service`, `duplicate_service`, `api_key_service` | the handlers; each reads as a table of contents |
+//! | `customer_service`, `import_service`, `revision_service`, `attribute_definition_service`, `consent_service`, `relationship_service`, `tag_service`, `search_service`, `privacy_request_service`, `duplicate_service`, `api_key_service` | the handlers; each reads as a table of contents |
 //! | `request`, `tag` | requests to commands |
 //! | `draft`, `mask` | what a message and its mask say about a customer |
 //! | `customer`, `revision`, `value`, `enums`, `attribute_definition`, `consent`, `consent_notice`, `relationship`, `api_key` | the domain's values to messages and back |
@@ -43,6 +43,7 @@ mod relationship_service;
 mod request;
 mod revision;
 mod revision_service;
+mod search_service;
 mod tag;
 mod tag_service;
 mod value;
@@ -57,6 +58,7 @@ use dossier_proto::profile::v1::import_service_server::ImportServiceServer;
 use dossier_proto::profile::v1::privacy_request_service_server::PrivacyRequestServiceServer;
 use dossier_proto::profile::v1::relationship_service_server::RelationshipServiceServer;
 use dossier_proto::profile::v1::revision_service_server::RevisionServiceServer;
+use dossier_proto::profile::v1::search_service_server::SearchServiceServer;
 use dossier_proto::profile::v1::tag_service_server::TagServiceServer;
 use dossier_rpc::configured;
 use tonic::service::Routes;
@@ -80,6 +82,7 @@ pub fn routes(profile: Profile) -> Routes {
         .add_service(configured!(ConsentServiceServer::new(api.clone())))
         .add_service(configured!(RelationshipServiceServer::new(api.clone())))
         .add_service(configured!(TagServiceServer::new(api.clone())))
+        .add_service(configured!(SearchServiceServer::new(api.clone())))
         .add_service(configured!(PrivacyRequestServiceServer::new(api.clone())))
         .add_service(configured!(DuplicateServiceServer::new(api.clone())))
         .add_service(configured!(ApiKeyServiceServer::new(api)))

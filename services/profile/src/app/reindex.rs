@@ -1,4 +1,4 @@
-//! Identifiers under a new index key.
+//! Identifiers and terms under a new index key.
 
 use dossier_access::Sight;
 use dossier_db::Tx;
@@ -8,11 +8,14 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use uuid::Uuid;
 
+use super::search::blind_terms;
+use crate::domain::search;
 use crate::store;
 use crate::store::customer_key::{self, BlindKey};
+use crate::store::customer_term;
 
-/// Identifiers are DIRECT; nothing else is opened for their sake.
-const IDENTIFIERS: Sight = Sight {
+/// Identifiers and names are DIRECT; nothing else is opened for their sake.
+pub(super) const IDENTIFIERS: Sight = Sight {
     direct: true,
     sensitive: false,
 };
@@ -32,17 +35,21 @@ pub fn reindex<'t>(
         let last = rows.last().map(|row| row.id);
         let cells = rows.iter().flat_map(|row| row.cells(IDENTIFIERS));
         let keys = vault.keys_to_open(tx.conn(), tenant, cells).await?;
-        let mut held = Vec::new();
+        let (mut held, mut found_by) = (Vec::new(), Vec::new());
         for row in rows {
             let id = CustomerId(row.id);
-            for key in store::open(&row, keys.get(&id), IDENTIFIERS)?.keys() {
+            let customer = store::open(&row, keys.get(&id), IDENTIFIERS)?;
+            let terms = search::terms(&customer);
+            found_by.extend(blind_terms(vault, tenant, id, &terms).await?);
+            for key in customer.keys() {
                 let kind = key.kind;
                 let text = key.text.expose();
                 let index = vault.blind_index(tenant, kind.as_str(), text).await?;
                 held.push((BlindKey { kind, index }, id));
             }
         }
-        let added = customer_key::complete(tx, tenant, held).await?;
+        let added = customer_key::complete(tx, tenant, held).await?
+            + customer_term::insert(tx, tenant, found_by).await?;
         Ok(Reindexed { last, added })
     }
     .boxed()

@@ -8,9 +8,10 @@ use dossier_kernel::{Ctx, CustomerId, Error as Failure, Reason, Result, TenantId
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
+use super::search::blind_terms;
 use super::seen::facts;
 use super::{Mutation, Profile, Seen, keyless};
-use crate::domain::{Customer, FIRST, Key, Origin, Outline, Protection, Source};
+use crate::domain::{Customer, FIRST, Key, Origin, Outline, Protection, Source, search};
 use crate::error::Error;
 use crate::store::customer_key::BlindKey;
 use crate::store::save::{Creation, Difference, Replacement};
@@ -271,7 +272,9 @@ impl Unit<'_> {
             let row = store::seal(&self.tenant, customer, key, origin.clone())?;
             rows.push(row.clone());
             let keys = self.profile.blind(&self.tenant, &customer.keys()).await?;
-            creations.push(Creation { row, keys });
+            let terms = search::terms(customer);
+            let terms = blind_terms(vault, &self.tenant, customer.id, &terms).await?;
+            creations.push(Creation { row, keys, terms });
         }
         store::save::create(self.tx, &self.tenant, creations).await?;
         for customer in customers {
@@ -305,11 +308,17 @@ impl Unit<'_> {
                 removed: self.profile.blind(&self.tenant, &differ.removed).await?,
             };
             let tags = Difference::between(&before.tags, &after.tags);
+            let found_by = search::terms(after);
+            let terms = match found_by == search::terms(before) {
+                true => None,
+                false => Some(blind_terms(vault, &self.tenant, after.id, &found_by).await?),
+            };
             replacements.push(Replacement {
                 row,
                 was,
                 keys,
                 tags,
+                terms,
             });
         }
         store::save::replace(self.tx, &self.tenant, replacements).await?;

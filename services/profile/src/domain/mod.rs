@@ -56,6 +56,7 @@ mod provenance;
 mod relationship;
 mod resident_id;
 mod revision;
+pub mod search;
 mod tag;
 mod undo;
 mod violations;

@@ -3,6 +3,7 @@
 mod erase;
 mod purge;
 mod scan;
+mod search;
 mod undo_imports;
 
 use dossier_runtime::Job;
@@ -15,5 +16,6 @@ pub fn jobs(profile: &Profile) -> Vec<Job> {
         erase::job(profile.clone()),
         undo_imports::job(profile.clone()),
         scan::job(profile.clone()),
+        search::job(profile.clone()),
     ]
 }

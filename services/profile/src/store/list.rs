@@ -4,7 +4,7 @@ use dossier_access::Sight;
 use dossier_db::{Backend, PageQuery, keyset};
 use dossier_filter::{Column as FilterColumn, Columns, Direction, FieldType, Filter, Schema};
 use dossier_kernel::paging::KeyValue;
-use dossier_kernel::{Result, TenantId};
+use dossier_kernel::{CustomerId, Result, TenantId};
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, Func, Query};
 use sea_orm::{ConnectionTrait, Order};
@@ -194,6 +194,28 @@ fn has_text(backend: Backend, id: &str, member: Option<&str>) -> Expr {
         query.and_where(Expr::col((Alias::new("texts"), Alias::new("value"))).eq(member));
     }
     Expr::exists(query)
+}
+
+/// Those of `ids` that live and that the filter keeps, in no order. Who is being erased is not among
+/// them, nor who was deleted.
+pub async fn among<C: ConnectionTrait>(
+    conn: &C,
+    backend: Backend,
+    tenant: &TenantId,
+    ids: &[CustomerId],
+    filter: &Filter,
+    definitions: &Definitions,
+) -> Result<Vec<Model>> {
+    let columns = CustomerColumns {
+        backend,
+        definitions,
+    };
+    let query = dossier_db::find::<Entity>(tenant)
+        .filter(Column::Id.is_in(ids.iter().map(|id| id.uuid())))
+        .filter(Column::DeleteTime.is_null())
+        .filter(Column::EraseTime.is_null())
+        .filter(filter.to_condition(&columns)?);
+    query.all(conn).await.map_err(dossier_db::error)
 }
 
 /// Which customers, in which order, from where on.

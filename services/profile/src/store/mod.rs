@@ -8,6 +8,7 @@
 //! | to write customers with their identifiers and tags | [`save`] |
 //! | who has an identifier | [`customer_key`] |
 //! | a page of a list | [`list`] |
+//! | who may be found by some terms | [`customer_term`], [`search_backlog`] |
 //! | every live customer, tenant after tenant | [`snapshot`] |
 //! | what must go for good | [`purge`], [`erasure_subject`], [`erasure`] |
 //! | what people asked for, and why somebody must be kept | [`privacy_request`], [`legal_hold`] |
@@ -29,6 +30,7 @@ pub mod consent_notice;
 pub mod customer;
 pub mod customer_key;
 pub mod customer_tag;
+pub mod customer_term;
 pub mod duplicate_pair;
 pub mod duplicate_scan;
 pub mod erasure;
@@ -45,6 +47,7 @@ pub mod relationship;
 pub mod revision;
 pub mod save;
 mod sealed;
+pub mod search_backlog;
 pub mod snapshot;
 
 /// The most values one statement asks for: SQLite takes 32,766 in all, PostgreSQL 65,535. So many can

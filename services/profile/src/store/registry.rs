@@ -1,7 +1,7 @@
 //! Everything that is sealed or blinded in profile's tables, and all they hold of customers.
 
 use dossier_runtime::{Held, HeldTable, Told};
-use dossier_vault::{IndexTable, Owner, Registry, SealedTable};
+use dossier_vault::{Indexes, Owner, Registry, SealedTable};
 
 use super::{ChangeBody, ChangeKind};
 
@@ -27,8 +27,8 @@ pub const REGISTRY: Registry = Registry {
         },
     ],
     outcomes: true,
-    index: Some(IndexTable {
-        table: "customer_key",
+    index: Some(Indexes {
+        tables: &["customer_key", "customer_term"],
         version: "index_version",
         reindex: crate::app::reindex,
     }),
@@ -37,6 +37,7 @@ pub const REGISTRY: Registry = Registry {
 pub const HELD: Held = Held {
     tables: &[
         HeldTable::by("customer_key", "customer_id"),
+        HeldTable::by("customer_term", "customer_id"),
         HeldTable::by("customer_tag", "customer_id"),
         HeldTable::by("customer_revision", "customer_id"),
         HeldTable::by("consent_entry", "customer_id"),
@@ -45,6 +46,7 @@ pub const HELD: Held = Held {
         HeldTable::by("duplicate_pair", "low_id"),
         HeldTable::by("duplicate_pair", "high_id"),
         HeldTable::by("legal_hold", "customer_id"),
+        HeldTable::by("search_backlog", "customer_id"),
         HeldTable::by("erasure_subject", "customer_id"),
         HeldTable::by("customer", "id"),
     ],

@@ -7,6 +7,7 @@ use sea_orm::{ActiveValue, IntoActiveModel, Iterable, Value};
 
 use super::customer::{self, Model as SealedCustomer};
 use super::customer_key::{self, BlindKey, Holder};
+use super::customer_term::{self, Terms};
 use super::{customer_tag, revision};
 use crate::domain::KeyKind;
 use crate::error::Error;
@@ -15,6 +16,7 @@ use crate::error::Error;
 pub struct Creation {
     pub row: SealedCustomer,
     pub keys: Vec<BlindKey>,
+    pub terms: Vec<Terms>,
 }
 
 /// A customer that changed: the new row, what it was, and what is different about its identifiers
@@ -24,6 +26,8 @@ pub struct Replacement {
     pub was: revision::Model,
     pub keys: Difference<BlindKey>,
     pub tags: Difference<String>,
+    /// All of them, where they are others than before.
+    pub terms: Option<Vec<Terms>>,
 }
 
 pub struct Difference<T> {
@@ -52,14 +56,16 @@ impl<T: PartialEq + Clone> Difference<T> {
 pub async fn create(tx: &Tx, tenant: &TenantId, creations: Vec<Creation>) -> Result<()> {
     let mut claims = Vec::new();
     let mut tags = Vec::new();
+    let mut found_by = Vec::with_capacity(creations.len());
     let mut values = Vec::new();
     let mut ids = Vec::with_capacity(creations.len());
     let columns: Vec<customer::Column> = customer::Column::iter().collect();
-    for Creation { row, keys } in creations {
+    for Creation { row, keys, terms } in creations {
         let id = CustomerId(row.id);
         claims.extend(keys.into_iter().map(|key| (key, id)));
         tags.extend(row.tags.0.iter().map(|tag| (tag.clone(), id)));
         values.extend(values_of(row, &columns));
+        found_by.extend(terms);
         ids.push(id);
     }
     let names: Vec<&str> = columns.iter().map(IdenStatic::as_str).collect();
@@ -74,6 +80,7 @@ pub async fn create(tx: &Tx, tenant: &TenantId, creations: Vec<Creation>) -> Res
         return Err(Error::CustomerExists(taken).into());
     }
     claim(tx, tenant, claims).await?;
+    customer_term::insert(tx, tenant, found_by).await?;
     add_tags(tx, tenant, tags).await
 }
 
@@ -82,15 +89,21 @@ pub async fn replace(tx: &Tx, tenant: &TenantId, replacements: Vec<Replacement>)
     let mut claims = Vec::new();
     let mut tags = Vec::new();
     let mut revisions = Vec::with_capacity(replacements.len());
+    let (mut found_by, mut found_otherwise) = (Vec::new(), Vec::new());
     for Replacement {
         row,
         was,
         keys,
         tags: tags_differ,
+        terms,
     } in replacements
     {
         let id = CustomerId(row.id);
         revisions.push(was);
+        if let Some(terms) = terms {
+            found_otherwise.push(id);
+            found_by.extend(terms);
+        }
         update(tx, tenant, row).await?;
         customer_key::release(tx, tenant, id, &keys.removed).await?;
         claims.extend(keys.added.into_iter().map(|key| (key, id)));
@@ -106,6 +119,8 @@ pub async fn replace(tx: &Tx, tenant: &TenantId, replacements: Vec<Replacement>)
     }
     revision::insert(tx, revisions).await?;
     claim(tx, tenant, claims).await?;
+    customer_term::delete(tx, tenant, &found_otherwise).await?;
+    customer_term::insert(tx, tenant, found_by).await?;
     add_tags(tx, tenant, tags).await
 }
 

@@ -24,6 +24,7 @@ mod relationships;
 mod revisions;
 mod rollbacks;
 mod rotations;
+mod searches;
 mod sights;
 mod tags;
 mod upserts;
@@ -51,6 +52,7 @@ use dossier_proto::profile::v1::import_service_client::ImportServiceClient;
 use dossier_proto::profile::v1::privacy_request_service_client::PrivacyRequestServiceClient;
 use dossier_proto::profile::v1::relationship_service_client::RelationshipServiceClient;
 use dossier_proto::profile::v1::revision_service_client::RevisionServiceClient;
+use dossier_proto::profile::v1::search_service_client::SearchServiceClient;
 use dossier_proto::profile::v1::tag_service_client::TagServiceClient;
 use dossier_runtime::Journal;
 use dossier_vault::{RootKey, Vault};
@@ -73,6 +75,7 @@ pub type Definitions = AttributeDefinitionServiceClient<Wire>;
 pub type Consents = ConsentServiceClient<Wire>;
 pub type Relationships = RelationshipServiceClient<Wire>;
 pub type Duplicates = DuplicateServiceClient<Wire>;
+pub type Searches = SearchServiceClient<Wire>;
 pub type Tags = TagServiceClient<Wire>;
 pub type ApiKeys = ApiKeyServiceClient<Wire>;
 pub type Imports = ImportServiceClient<Wire>;
@@ -192,6 +195,18 @@ impl House {
         DuplicateServiceClient::new(self.wire_of_calls(ctx))
     }
 
+    pub fn searches(&self) -> Searches {
+        self.searches_of(TenantId::embedded_default().as_str())
+    }
+
+    pub fn searches_of(&self, tenant: &str) -> Searches {
+        SearchServiceClient::new(self.wire(TenantId::parse(tenant).expect("a tenant")))
+    }
+
+    pub fn searches_as(&self, ctx: Ctx) -> Searches {
+        SearchServiceClient::new(self.wire_of_calls(ctx))
+    }
+
     pub fn tags(&self) -> Tags {
         TagServiceClient::new(self.wire(TenantId::embedded_default()))
     }
@@ -238,6 +253,7 @@ impl House {
             "RevisionService",
             "ConsentService",
             "DuplicateService",
+            "SearchService",
         ];
         let services = services.map(|name| format!("dossier.profile.v1.{name}"));
         let services = services.each_ref().map(String::as_str);

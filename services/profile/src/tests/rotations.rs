@@ -90,9 +90,15 @@ async fn identifiers_are_found_and_unique_while_their_key_rotates() {
         let versions = vault.key_versions(&ctx.tenant).await.expect("reads");
         assert_eq!(versions.index, [version], "{:?}", house.db);
         // One row for each identifier, and all under the new key.
-        let rows = index_versions(&house.db).await;
+        let rows = index_versions(&house.db, "customer_key").await;
         let all = 2 * expected.len() as i64;
         assert_eq!(rows, [(version, all)], "{:?}", house.db);
+        let rows = index_versions(&house.db, "customer_term").await;
+        assert_eq!(rows, [(version, all / 2)], "{:?}", house.db);
+        for process in [&here, &there] {
+            let found = super::searches::found(&mut process.searches(), "old17").await;
+            assert_eq!(found[0], "old17", "{:?}", house.db);
+        }
         for client in &mut clients {
             for (value, name) in &expected {
                 assert_eq!(
@@ -240,9 +246,9 @@ async fn find(client: &mut Customers, value: &str) -> [String; 2] {
     std::array::from_fn(|index| results[index].customer.clone())
 }
 
-async fn index_versions(db: &TestDb) -> Vec<(i32, i64)> {
+async fn index_versions(db: &TestDb, table: &str) -> Vec<(i32, i64)> {
     let reader = db.db.reader_of(&TenantId::all());
-    let sql = "SELECT index_version, count(*) FROM customer_key GROUP BY index_version";
+    let sql = format!("SELECT index_version, count(*) FROM {table} GROUP BY index_version");
     let statement = Statement::from_string(reader.get_database_backend(), sql);
     let rows = reader.query_all_raw(statement).await.expect("reads");
     let read = |row: &sea_orm::QueryResult| {

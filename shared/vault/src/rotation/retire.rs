@@ -10,7 +10,7 @@ use super::introduce::{customers_after, next};
 use super::rotator::Batch;
 use super::row::{Position, execute};
 use crate::table::{self, Purpose};
-use crate::{IndexTable, Registry};
+use crate::{Indexes, Registry};
 
 /// Customers of one transaction.
 const CUSTOMERS: usize = 256;
@@ -57,14 +57,20 @@ pub async fn index(tx: &Tx, registry: &Registry, tenant: &TenantId, at: Position
     let leaving = keys.iter().find(|key| key.passive);
     if let Some(index) = &registry.index
         && let Some(leaving) = leaving
+        && let Some(table) = index.tables.get(usize::from(at.table))
     {
-        let last = sweep(tx, index, tenant, leaving.version, at.row).await?;
-        if let Some(row) = last {
-            return Ok(Batch {
-                next: Some(Position { table: 0, row }),
-                ..Batch::default()
-            });
-        }
+        let last = sweep(tx, index, table, tenant, leaving.version, at.row).await?;
+        let next = match last {
+            Some(row) => Position { row, ..at },
+            None => Position {
+                table: at.table + 1,
+                row: Uuid::nil(),
+            },
+        };
+        return Ok(Batch {
+            next: Some(next),
+            ..Batch::default()
+        });
     }
     let sql = "DELETE FROM vault_tenant_key WHERE tenant_id = $1 AND passive = 1";
     execute(tx, sql, vec![tenant.as_str().into()]).await?;
@@ -74,16 +80,13 @@ pub async fn index(tx: &Tx, registry: &Registry, tenant: &TenantId, at: Position
 /// Of the customers after `after`; says which was the last, `None` at the end.
 async fn sweep(
     tx: &Tx,
-    index: &IndexTable,
+    index: &Indexes,
+    table: &str,
     tenant: &TenantId,
     version: i32,
     after: Uuid,
 ) -> Result<Option<Uuid>> {
-    let IndexTable {
-        table,
-        version: column,
-        reindex: _,
-    } = index;
+    let column = index.version;
     let sql = format!(
         "SELECT customer_id FROM {table} WHERE tenant_id = $1 AND customer_id > $2 \
          ORDER BY customer_id LIMIT {CUSTOMERS}"
