@@ -110,11 +110,9 @@ fn each(work: impl Fn() -> anyhow::Result<()>) -> anyhow::Result<Duration> {
 /// The key of somebody in a database of their own.
 async fn customer_key() -> anyhow::Result<CustomerKey> {
     let migrations = || {
-        vec![
-            dossier_db::migration(),
-            dossier_feed::migration(),
-            dossier_vault::migration(),
-        ]
+        let mut all = dossier_db::migrations();
+        all.extend([dossier_feed::migration(), dossier_vault::migration()]);
+        all
     };
     let db = TestDb::sqlite(migrations, dossier_feed::append).await;
     let tenant = TenantId::embedded_default();

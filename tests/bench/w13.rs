@@ -95,11 +95,9 @@ impl Parts {
         let mut ctx = Ctx::new(tenant, principal, roles);
         ctx.call = Some(Arc::clone(&rule.call));
         let migrations = || {
-            vec![
-                dossier_db::migration(),
-                dossier_feed::migration(),
-                dossier_audit::migration(),
-            ]
+            let mut all = dossier_db::migrations();
+            all.extend([dossier_feed::migration(), dossier_audit::migration()]);
+            all
         };
         let db = TestDb::sqlite(migrations, BEFORE_COMMIT).await;
         Ok(Self {

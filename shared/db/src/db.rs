@@ -108,6 +108,10 @@ impl Db {
         }
     }
 
+    pub(crate) fn service(&self) -> &'static str {
+        self.0.service
+    }
+
     fn is_stopping(&self) -> bool {
         *self.0.stop.borrow()
     }

@@ -173,11 +173,7 @@ pub(crate) async fn forget(tx: &Tx, now: Timestamp) -> Result<u64> {
 }
 
 /// The table `idempotency`. Part of every service's migrations.
-pub fn migration() -> Box<dyn MigrationTrait> {
-    Box::new(CreateIdempotency)
-}
-
-struct CreateIdempotency;
+pub(crate) struct CreateIdempotency;
 
 impl MigrationName for CreateIdempotency {
     fn name(&self) -> &str {

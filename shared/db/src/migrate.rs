@@ -10,10 +10,17 @@ use dossier_kernel::{Error, Reason, Result, Timestamp};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 use sea_orm_migration::{MigrationTrait, SchemaManager};
 
+use crate::idempotency::CreateIdempotency;
+use crate::lease::CreateLease;
 use crate::{Backend, Tx, error, postgres, wall};
 
 const LEDGER: &str = "CREATE TABLE IF NOT EXISTS dossier_migration \
     (name text NOT NULL PRIMARY KEY, apply_time bigint NOT NULL)";
+
+/// The tables that every service's database has for this crate: the first of its migrations.
+pub fn shared() -> Vec<Box<dyn MigrationTrait>> {
+    vec![Box::new(CreateIdempotency), Box::new(CreateLease)]
+}
 
 pub(crate) async fn apply(
     tx: &Tx,

@@ -127,12 +127,12 @@ const BEFORE_COMMIT: BeforeCommit = |txn, backend, staged| {
 
 /// All of a service. The shared tables first: its own migrations may refer to them.
 pub fn migrations(recipe: Recipe) -> Vec<Box<dyn MigrationTrait>> {
-    let mut all = vec![
-        dossier_db::migration(),
+    let mut all = dossier_db::migrations();
+    all.extend([
         dossier_feed::migration(),
         dossier_vault::migration(),
         dossier_audit::migration(),
-    ];
+    ]);
     all.extend((recipe.migrations)());
     all
 }

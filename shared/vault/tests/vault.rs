@@ -10,11 +10,9 @@ use uuid::Uuid;
 const ROOT: [u8; 32] = [42; 32];
 
 fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-    vec![
-        dossier_db::migration(),
-        dossier_feed::migration(),
-        dossier_vault::migration(),
-    ]
+    let mut all = dossier_db::migrations();
+    all.extend([dossier_feed::migration(), dossier_vault::migration()]);
+    all
 }
 
 fn tenant(name: &str) -> TenantId {

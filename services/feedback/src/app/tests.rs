@@ -30,11 +30,8 @@ use crate::peers::Profile;
 use crate::store::{Cases, FeedbackEvent, Invitations};
 
 fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-    let mut all = vec![
-        dossier_db::migration(),
-        dossier_feed::migration(),
-        dossier_vault::migration(),
-    ];
+    let mut all = dossier_db::migrations();
+    all.extend([dossier_feed::migration(), dossier_vault::migration()]);
     all.extend(crate::store::migration::all());
     all
 }

@@ -27,11 +27,8 @@ struct World {
 }
 
 fn all_migrations() -> Vec<Box<dyn MigrationTrait>> {
-    let mut all = vec![
-        dossier_db::migration(),
-        dossier_feed::migration(),
-        dossier_vault::migration(),
-    ];
+    let mut all = dossier_db::migrations();
+    all.extend([dossier_feed::migration(), dossier_vault::migration()]);
     all.extend(migrations());
     all
 }

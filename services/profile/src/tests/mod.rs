@@ -97,11 +97,8 @@ const SETTLE: Duration = Duration::from_secs(60);
 const NOW: Timestamp = Timestamp::from_secs(1_790_000_000);
 
 fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-    let mut all = vec![
-        dossier_db::migration(),
-        dossier_feed::migration(),
-        dossier_vault::migration(),
-    ];
+    let mut all = dossier_db::migrations();
+    all.extend([dossier_feed::migration(), dossier_vault::migration()]);
     all.extend(store::migrations());
     all
 }

@@ -28,7 +28,8 @@ pub struct World {
 }
 
 fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-    let mut all = vec![dossier_db::migration(), dossier_feed::migration()];
+    let mut all = dossier_db::migrations();
+    all.extend([dossier_feed::migration()]);
     all.extend(store::migrations());
     all
 }

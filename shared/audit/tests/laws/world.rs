@@ -141,11 +141,9 @@ impl World {
 }
 
 pub fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-    vec![
-        dossier_db::migration(),
-        dossier_feed::migration(),
-        dossier_audit::migration(),
-    ]
+    let mut all = dossier_db::migrations();
+    all.extend([dossier_feed::migration(), dossier_audit::migration()]);
+    all
 }
 
 pub fn before_commit<'a>(

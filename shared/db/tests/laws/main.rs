@@ -4,6 +4,7 @@ mod auditing;
 mod bulk;
 mod crash;
 mod disk;
+mod lease;
 mod migrations;
 mod once;
 mod paging;

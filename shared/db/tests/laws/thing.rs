@@ -83,7 +83,9 @@ pub async fn each() -> Vec<TestDb> {
 }
 
 pub fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-    vec![dossier_db::migration(), Box::new(CreateThing)]
+    let mut all = dossier_db::migrations();
+    all.push(Box::new(CreateThing));
+    all
 }
 
 static LAST: AtomicI64 = AtomicI64::new(0);

@@ -175,11 +175,9 @@ fn asked(name: &str) -> Option<u64> {
 }
 
 pub fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-    vec![
-        dossier_db::migration(),
-        dossier_feed::migration(),
-        Box::new(CreateEffect),
-    ]
+    let mut all = dossier_db::migrations();
+    all.extend([dossier_feed::migration(), Box::new(CreateEffect)]);
+    all
 }
 
 /// Where consumers put what they did; without a unique key, so that doing it twice shows.

@@ -294,12 +294,13 @@ async fn insert(tx: &Tx, vault: &Vault, id: CustomerId, text: &str) -> Result<Ve
 }
 
 pub fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-    vec![
-        dossier_db::migration(),
+    let mut all = dossier_db::migrations();
+    all.extend([
         dossier_feed::migration(),
         dossier_vault::migration(),
         Box::new(CreateNote),
-    ]
+    ]);
+    all
 }
 
 struct CreateNote;
