@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::{Mutex, Semaphore, watch};
 use tokio::task::JoinHandle;
 
-use crate::idempotency::{self, Claim, Kept};
+use crate::idempotency::{self, Claim, Keeper};
 use crate::job::{Job, Reply, Work};
 use crate::new_rows::Expected;
 use crate::writer::{Queue, Writer};
@@ -31,6 +31,7 @@ pub struct Db(Arc<Inner>);
 
 struct Inner {
     service: &'static str,
+    outcomes_name_customers: bool,
     reader: DatabaseConnection,
     writing: Writing,
     committed: watch::Sender<u64>,
@@ -78,6 +79,7 @@ impl Db {
         };
         let inner = Inner {
             service: options.schema,
+            outcomes_name_customers: options.outcomes_name_customers,
             reader,
             writing,
             committed,
@@ -206,16 +208,22 @@ impl Db {
         F: for<'t> FnOnce(&'t Tx) -> BoxFuture<'t, Result<T>> + Send + 'static,
         T: Serialize + DeserializeOwned + Send + 'static,
     {
+        let keeper = Keeper {
+            tenant: ctx.tenant.clone(),
+            names_customers: self.0.outcomes_name_customers,
+        };
         let expected = match expected {
             None => None,
             Some((rows, value)) => {
-                let kept = once.as_ref().map(|once| kept(ctx, once, &value));
-                let kept = kept.transpose()?;
+                let now = Clock::system().now();
+                let once = once.clone();
+                let kept = once
+                    .map(|once| keeper.keep(once, &value, now))
+                    .transpose()?;
                 Some((Expected { rows, kept }, (value, false)))
             }
         };
-        let tenant = ctx.tenant.clone();
-        let (job, answer) = Work::new(ctx, move |tx| Box::pin(run_once(tx, tenant, once, work)));
+        let (job, answer) = Work::new(ctx, move |tx| Box::pin(run_once(tx, keeper, once, work)));
         let done = self
             .hand_in(ctx, Box::new(job.expecting(expected)), answer)
             .await?;
@@ -326,7 +334,7 @@ impl Db {
 }
 
 /// The work's value, and whether an earlier call made it.
-async fn run_once<T, F>(tx: &Tx, tenant: TenantId, once: Option<Once>, work: F) -> Result<(T, bool)>
+async fn run_once<T, F>(tx: &Tx, keeper: Keeper, once: Option<Once>, work: F) -> Result<(T, bool)>
 where
     F: for<'t> FnOnce(&'t Tx) -> BoxFuture<'t, Result<T>> + Send + 'static,
     T: Serialize + DeserializeOwned + Send + 'static,
@@ -336,7 +344,7 @@ where
     };
     // Retention counts real days, also where a demo moves the services' clock.
     let now = Clock::system().now();
-    match idempotency::claim(tx, &tenant, &once, now).await? {
+    match idempotency::claim(tx, &keeper.tenant, &once, now).await? {
         Claim::Done(outcome) => {
             let value = serde_json::from_slice(&outcome).map_err(Error::internal)?;
             tx.replay();
@@ -344,20 +352,11 @@ where
         }
         Claim::New => {
             let value = work(tx).await?;
-            let outcome = serde_json::to_vec(&value).map_err(Error::internal)?;
-            idempotency::remember(tx, &tenant, &once, outcome).await?;
+            let kept = keeper.keep(once, &value, now)?;
+            idempotency::remember(tx, kept).await?;
             Ok((value, false))
         }
     }
-}
-
-fn kept(ctx: &Ctx, once: &Once, value: &impl Serialize) -> Result<Kept> {
-    Ok(Kept {
-        tenant: ctx.tenant.clone(),
-        once: once.clone(),
-        outcome: serde_json::to_vec(value).map_err(Error::internal)?,
-        time: Clock::system().now(),
-    })
 }
 
 async fn within<T>(ctx: &Ctx, future: impl Future<Output = T>) -> Result<T> {

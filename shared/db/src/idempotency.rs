@@ -1,15 +1,23 @@
 //! What requests with a `request_id` came to, kept in the transaction of their effect.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use dossier_kernel::{Error, Reason, Result, TenantId, Timestamp};
 use sea_orm::{ConnectionTrait, DbErr, Statement, Value};
 use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager, async_trait};
+use serde::Serialize;
+use uuid::Uuid;
 
 use crate::{Insert, Once, Tx, error};
 
 /// 7 days are promised; one more, so that no clock's drift breaks the promise.
 pub(crate) const KEPT_FOR: Duration = Duration::from_secs(8 * 24 * 3600);
+
+/// Characters of a UUID as JSON has it.
+const UUID_CHARS: usize = 36;
+/// Outcomes that a migration looks through at once.
+const OUTCOMES_MAX: usize = 500;
 
 /// What the claim of a request id found.
 pub(crate) enum Claim {
@@ -24,7 +32,33 @@ pub(crate) struct Kept {
     pub tenant: TenantId,
     pub once: Once,
     pub outcome: Vec<u8>,
+    /// See [`subjects`]; none where outcomes name no customers.
+    pub subjects: BTreeSet<Uuid>,
     pub time: Timestamp,
+}
+
+/// How outcomes of a tenant are kept.
+pub(crate) struct Keeper {
+    pub tenant: TenantId,
+    /// Whether they may name customers.
+    pub names_customers: bool,
+}
+
+impl Keeper {
+    pub fn keep(&self, once: Once, value: &impl Serialize, time: Timestamp) -> Result<Kept> {
+        let outcome = serde_json::to_vec(value).map_err(Error::internal)?;
+        let subjects = match self.names_customers {
+            true => subjects(&outcome),
+            false => BTreeSet::new(),
+        };
+        Ok(Kept {
+            tenant: self.tenant.clone(),
+            once,
+            outcome,
+            subjects,
+            time,
+        })
+    }
 }
 
 const COLUMNS: [&str; 6] = [
@@ -36,12 +70,15 @@ const COLUMNS: [&str; 6] = [
     "outcome",
 ];
 
+const SUBJECT_COLUMNS: [&str; 4] = ["tenant_id", "subject", "request_id", "create_time"];
+
 impl Kept {
     pub fn values(&self) -> [Value; COLUMNS.len()] {
         let Self {
             tenant,
             once,
             outcome,
+            subjects: _,
             time,
         } = self;
         [
@@ -53,14 +90,50 @@ impl Kept {
             outcome.clone().into(),
         ]
     }
+
+    fn subject_values(&self) -> impl Iterator<Item = Value> {
+        let Self {
+            tenant,
+            once,
+            outcome: _,
+            subjects,
+            time,
+        } = self;
+        let row = |subject: &Uuid| -> [Value; SUBJECT_COLUMNS.len()] {
+            [
+                tenant.as_str().into(),
+                (*subject).into(),
+                once.request_id.into(),
+                time.micros().into(),
+            ]
+        };
+        subjects.iter().flat_map(row)
+    }
 }
 
-/// Claims and remembers at once what [`Kept::values`] gave; false where any of the requests was
-/// made before.
-pub(crate) async fn keep_all(tx: &Tx, values: Vec<Value>) -> std::result::Result<bool, DbErr> {
+/// Claims and remembers at once; false where any of the requests was made before.
+pub(crate) async fn keep_all(tx: &Tx, kept: &[&Kept]) -> std::result::Result<bool, DbErr> {
     let insert = Insert::into("idempotency", &COLUMNS).skip_conflicts();
-    let count = insert.rows_in(&values) as u64;
-    Ok(insert.rows(tx.conn(), values).await? == count)
+    let values = kept.iter().flat_map(|kept| kept.values()).collect();
+    if insert.rows(tx.conn(), values).await? != kept.len() as u64 {
+        return Ok(false);
+    }
+    let named = kept.iter().flat_map(|kept| kept.subject_values()).collect();
+    keep_subjects(tx, named).await?;
+    Ok(true)
+}
+
+async fn keep_subjects(tx: &Tx, values: Vec<Value>) -> std::result::Result<(), DbErr> {
+    let insert = Insert::into("idempotency_subject", &SUBJECT_COLUMNS);
+    insert.rows(tx.conn(), values).await.map(|_| ())
+}
+
+/// The ids that stand in an outcome, customers' among them: by these an erasure finds it.
+pub(crate) fn subjects(outcome: &[u8]) -> BTreeSet<Uuid> {
+    let texts = outcome.windows(UUID_CHARS).zip(outcome.iter().skip(8));
+    let ids = texts.filter(|(_, hyphen)| **hyphen == b'-');
+    ids.filter_map(|(text, _)| Uuid::try_parse_ascii(text).ok())
+        .collect()
 }
 
 /// Claims the id before the work runs, so that on PostgreSQL a concurrent duplicate waits here for
@@ -114,12 +187,16 @@ pub(crate) async fn claim(
     outcome.map(Claim::Done).ok_or_else(erased)
 }
 
-pub(crate) async fn remember(
-    tx: &Tx,
-    tenant: &TenantId,
-    once: &Once,
-    outcome: Vec<u8>,
-) -> Result<()> {
+/// Keeps what a claimed request came to.
+pub(crate) async fn remember(tx: &Tx, kept: Kept) -> Result<()> {
+    let named = kept.subject_values().collect();
+    let Kept {
+        tenant,
+        once,
+        outcome,
+        subjects: _,
+        time: _,
+    } = kept;
     tx.conn()
         .execute_raw(Statement::from_sql_and_values(
             tx.backend().into(),
@@ -132,7 +209,7 @@ pub(crate) async fn remember(
         ))
         .await
         .map_err(error)?;
-    Ok(())
+    keep_subjects(tx, named).await.map_err(error)
 }
 
 /// What a request made was erased, and its outcome with it.
@@ -160,12 +237,21 @@ pub async fn has_outcome_before(
 
 /// Deletes outcomes older than the promise; says how many.
 pub(crate) async fn forget(tx: &Tx, now: Timestamp) -> Result<u64> {
+    let before: Value = now.minus(KEPT_FOR).micros().into();
+    tx.conn()
+        .execute_raw(Statement::from_sql_and_values(
+            tx.backend().into(),
+            "DELETE FROM idempotency_subject WHERE create_time < $1",
+            [before.clone()],
+        ))
+        .await
+        .map_err(error)?;
     let deleted = tx
         .conn()
         .execute_raw(Statement::from_sql_and_values(
             tx.backend().into(),
             "DELETE FROM idempotency WHERE create_time < $1",
-            [now.minus(KEPT_FOR).micros().into()],
+            [before],
         ))
         .await
         .map_err(error)?;
@@ -199,5 +285,94 @@ impl MigrationTrait for CreateIdempotency {
         conn.execute_unprepared("CREATE INDEX idempotency_age ON idempotency (create_time)")
             .await?;
         Ok(())
+    }
+}
+
+/// The table `idempotency_subject`: whom outcomes name, written with them.
+pub(crate) struct CreateSubject;
+
+impl MigrationName for CreateSubject {
+    fn name(&self) -> &str {
+        "db_0003_idempotency_subject"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for CreateSubject {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let (uuid, end) = match manager.get_database_backend() {
+            sea_orm::DbBackend::Sqlite => ("BLOB", " WITHOUT ROWID"),
+            _ => ("uuid", ""),
+        };
+        let conn = manager.get_connection();
+        for sql in [
+            format!(
+                "CREATE TABLE idempotency_subject (\
+                 tenant_id text NOT NULL, subject {uuid} NOT NULL, request_id {uuid} NOT NULL, \
+                 create_time bigint NOT NULL, \
+                 PRIMARY KEY (tenant_id, subject, request_id)){end}"
+            ),
+            "CREATE INDEX idempotency_subject_age ON idempotency_subject (create_time)".to_owned(),
+        ] {
+            conn.execute_unprepared(&sql).await?;
+        }
+        fill_subjects(conn).await
+    }
+}
+
+/// For what is kept from before: at most the outcomes of [`KEPT_FOR`].
+async fn fill_subjects<C: ConnectionTrait>(conn: &C) -> Result<(), DbErr> {
+    let (mut tenant, mut request) = (String::new(), Uuid::nil());
+    loop {
+        let statement = Statement::from_sql_and_values(
+            conn.get_database_backend(),
+            format!(
+                "SELECT tenant_id, request_id, create_time, outcome FROM idempotency \
+                 WHERE (tenant_id, request_id) > ($1, $2) \
+                 ORDER BY tenant_id, request_id LIMIT {OUTCOMES_MAX}"
+            ),
+            [tenant.as_str().into(), request.into()],
+        );
+        let rows = conn.query_all_raw(statement).await?;
+        let mut values: Vec<Value> = Vec::new();
+        for row in &rows {
+            (tenant, request) = (row.try_get_by(0)?, row.try_get_by(1)?);
+            let (time, outcome): (i64, Option<Vec<u8>>) = (row.try_get_by(2)?, row.try_get_by(3)?);
+            for subject in subjects(&outcome.unwrap_or_default()) {
+                let row = [
+                    tenant.as_str().into(),
+                    subject.into(),
+                    request.into(),
+                    time.into(),
+                ];
+                values.extend(row);
+            }
+        }
+        let insert = Insert::into("idempotency_subject", &SUBJECT_COLUMNS);
+        insert.rows(conn, values).await?;
+        if rows.len() < OUTCOMES_MAX {
+            return Ok(());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outcome_names_every_id_that_stands_in_it() {
+        let [first, second] = [Uuid::now_v7(), Uuid::new_v4()];
+        let named = |outcome: &str| Vec::from_iter(subjects(outcome.as_bytes()));
+        assert_eq!(
+            named(&format!("{{\"row\":{{\"id\":\"{first}\"}}}}")),
+            [first]
+        );
+        assert_eq!(named(&format!("\"customers/{first}\"")), [first]);
+        let both = named(&format!("[\"{second}\",\"{first}\",\"{second}\"]"));
+        assert_eq!(both.len(), 2);
+        assert!(both.contains(&first) && both.contains(&second));
+        assert!(named("null").is_empty());
+        assert!(named(&first.to_string()[..35]).is_empty());
     }
 }

@@ -10,7 +10,7 @@ use dossier_kernel::{Error, Reason, Result, Timestamp};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 use sea_orm_migration::{MigrationTrait, SchemaManager};
 
-use crate::idempotency::CreateIdempotency;
+use crate::idempotency::{CreateIdempotency, CreateSubject};
 use crate::lease::CreateLease;
 use crate::{Backend, Tx, error, postgres, wall};
 
@@ -19,7 +19,11 @@ const LEDGER: &str = "CREATE TABLE IF NOT EXISTS dossier_migration \
 
 /// The tables that every service's database has for this crate: the first of its migrations.
 pub fn shared() -> Vec<Box<dyn MigrationTrait>> {
-    vec![Box::new(CreateIdempotency), Box::new(CreateLease)]
+    vec![
+        Box::new(CreateIdempotency),
+        Box::new(CreateLease),
+        Box::new(CreateSubject),
+    ]
 }
 
 pub(crate) async fn apply(

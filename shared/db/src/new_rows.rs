@@ -52,9 +52,8 @@ pub(crate) async fn insert_together(expected: Vec<&Expected>, tx: &Tx) -> Result
     let Some(first) = expected.first() else {
         return Ok(false);
     };
-    let kept = expected.iter().flat_map(|one| &one.kept);
-    let kept = kept.flat_map(Kept::values).collect();
-    if !idempotency::keep_all(tx, kept).await? {
+    let kept: Vec<&Kept> = expected.iter().flat_map(|one| &one.kept).collect();
+    if !idempotency::keep_all(tx, &kept).await? {
         return Ok(false);
     }
     let insert = first.rows.insert.skip_conflicts();

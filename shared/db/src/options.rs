@@ -13,6 +13,8 @@ pub struct Options {
     /// Connections of the pool: on PostgreSQL all of them, on SQLite the readers (the writer has
     /// one more). At least 1.
     pub max_connections: u32,
+    /// Whether outcomes of requests may name customers; the ids in them are then kept beside them.
+    pub outcomes_name_customers: bool,
 }
 
 /// Which database answers.

@@ -3,25 +3,19 @@
 //! | you want | use |
 //! |---|---|
 //! | to say which tables hold something of customers | [`HeldTable`] |
-//! | all of it gone | [`erase`] |
+//! | all of it gone | [`thin`] until nothing more is, then [`erase`] |
 //! | to know what is left | [`count`] |
 //! | what answers to repeated requests hold | [`outcomes`], [`blank`] |
 
-use std::collections::HashSet;
 use std::fmt::Write as _;
 
 use dossier_kernel::{CustomerId, Result, TenantId};
 use sea_orm::{ConnectionTrait, Statement, Value};
-use uuid::Uuid;
 
 use crate::{Backend, Tx, error};
 
 /// Ids of one statement at most.
 const IDS_MAX: usize = 500;
-/// Outcomes that are looked through at once.
-const OUTCOMES_MAX: u64 = 500;
-/// Characters of a UUID as JSON has it.
-const UUID_CHARS: usize = 36;
 
 /// A table that holds what belongs to customers. It has `tenant_id`.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +25,8 @@ pub struct HeldTable {
     /// Rows that stay although their customer was erased, as a condition: what they still say must
     /// be that and no more.
     pub stays: Option<&'static str>,
+    /// The column that tells a customer's rows apart, where anybody may have any number of them.
+    pub key: Option<&'static str>,
 }
 
 /// How a row says whose it is.
@@ -53,7 +49,21 @@ impl HeldTable {
             table,
             owner: Owner::Column(column),
             stays: None,
+            key: None,
         }
+    }
+
+    /// As [`Self::by`], of which anybody may have any number.
+    pub const fn many(table: &'static str, column: &'static str, key: &'static str) -> Self {
+        let mut held = Self::by(table, column);
+        held.key = Some(key);
+        held
+    }
+
+    /// What [`count`] asks for so many customers.
+    pub fn count_sql(&self, ids: usize) -> String {
+        let condition = self.condition(ids);
+        format!("SELECT COUNT(*) FROM {} WHERE {condition}", self.table)
     }
 
     /// The condition of the customers' rows. `$1` is the tenant, the ids follow.
@@ -99,10 +109,7 @@ pub async fn erase(
                 table.table,
                 table.condition(ids.len())
             );
-            let statement =
-                Statement::from_sql_and_values(tx.backend().into(), sql, values(tenant, ids));
-            let done = tx.conn().execute_raw(statement).await.map_err(error)?;
-            deleted += done.rows_affected();
+            deleted += execute(tx, sql, values(tenant, ids)).await?;
         }
         counts.push((table.table, deleted));
     }
@@ -152,86 +159,104 @@ pub async fn count<C: ConnectionTrait>(
     for table in tables {
         let mut found = 0;
         for ids in customers.chunks(IDS_MAX) {
-            let sql = format!(
-                "SELECT COUNT(*) FROM {} WHERE {}",
-                table.table,
-                table.condition(ids.len())
-            );
-            let statement = Statement::from_sql_and_values(
-                conn.get_database_backend(),
-                sql,
-                values(tenant, ids),
-            );
-            if let Some(row) = conn.query_one_raw(statement).await.map_err(error)? {
-                let rows: i64 = row.try_get_by(0).map_err(error)?;
-                found += u64::try_from(rows).unwrap_or(0);
-            }
+            let sql = table.count_sql(ids.len());
+            found += number(conn, sql, values(tenant, ids)).await?;
         }
         counts.push((table.table, found));
     }
     Ok(counts)
 }
 
-/// The requests of the tenant whose kept outcome names one of the customers. Outcomes are found by
-/// no index: all of them are read, page by page and outside of any transaction.
+/// Deletes some of the customers' rows in the tables of which anybody may have any number, so that what
+/// [`erase`] deletes at once is bounded; says how many, and none when there are no more.
+pub async fn thin(
+    tx: &Tx,
+    tenant: &TenantId,
+    tables: &[HeldTable],
+    customers: &[CustomerId],
+    rows_max: u64,
+) -> Result<Counts> {
+    let mut counts = Counts::new();
+    let mut left = rows_max;
+    for table in tables {
+        let Some(key) = table.key else { continue };
+        for ids in customers.chunks(IDS_MAX) {
+            if left == 0 {
+                return Ok(counts);
+            }
+            let (name, rows) = (table.table, table.condition(ids.len()));
+            let sql = format!(
+                "DELETE FROM {name} WHERE {rows} AND {key} IN \
+                 (SELECT {key} FROM {name} WHERE {rows} LIMIT {left})"
+            );
+            let deleted = execute(tx, sql, values(tenant, ids)).await?;
+            left = left.saturating_sub(deleted);
+            if deleted > 0 {
+                counts.push((name, deleted));
+            }
+        }
+    }
+    Ok(counts)
+}
+
+/// The kept outcomes of requests that name one of the customers.
 pub async fn outcomes<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
     customers: &[CustomerId],
-) -> Result<Vec<Uuid>> {
-    let asked: HashSet<Uuid> = customers.iter().map(|id| id.uuid()).collect();
-    let mut found = Vec::new();
-    let mut after = Uuid::nil();
-    loop {
-        let statement = Statement::from_sql_and_values(
-            conn.get_database_backend(),
-            format!(
-                "SELECT request_id, outcome FROM idempotency \
-                 WHERE tenant_id = $1 AND request_id > $2 AND outcome IS NOT NULL \
-                 ORDER BY request_id LIMIT {OUTCOMES_MAX}"
-            ),
-            [tenant.as_str().into(), after.into()],
-        );
-        let rows = conn.query_all_raw(statement).await.map_err(error)?;
-        for row in &rows {
-            after = row.try_get_by(0).map_err(error)?;
-            let outcome: Vec<u8> = row.try_get_by(1).map_err(error)?;
-            if names(&outcome, &asked) {
-                found.push(after);
-            }
-        }
-        if (rows.len() as u64) < OUTCOMES_MAX {
-            return Ok(found);
-        }
+) -> Result<u64> {
+    let mut found = 0;
+    for ids in customers.chunks(IDS_MAX) {
+        found += number(conn, outcomes_sql(ids.len()), values(tenant, ids)).await?;
     }
+    Ok(found)
 }
 
-/// Whether JSON has a text that is one of the ids.
-fn names(outcome: &[u8], ids: &HashSet<Uuid>) -> bool {
-    let mut texts = outcome.windows(UUID_CHARS).zip(outcome.iter().skip(8));
-    texts.any(|(text, hyphen)| {
-        *hyphen == b'-' && Uuid::try_parse_ascii(text).is_ok_and(|id| ids.contains(&id))
-    })
+/// What [`outcomes`] asks for so many customers.
+pub fn outcomes_sql(ids: usize) -> String {
+    format!("SELECT COUNT(*) FROM idempotency WHERE {}", naming(ids))
 }
 
-/// Empties what is kept of requests: who repeats one is told that it is gone. Says how many were
-/// not empty.
-pub async fn blank(tx: &Tx, tenant: &TenantId, requests: &[Uuid]) -> Result<u64> {
+/// Empties what is kept of requests that name one of the customers: who repeats one is told that it is
+/// gone. Says how many were not empty.
+pub async fn blank(tx: &Tx, tenant: &TenantId, customers: &[CustomerId]) -> Result<u64> {
     let mut blanked = 0;
-    for ids in requests.chunks(IDS_MAX) {
-        let places: Vec<String> = (2..ids.len() + 2).map(|n| format!("${n}")).collect();
+    for ids in customers.chunks(IDS_MAX) {
         let sql = format!(
-            "UPDATE idempotency SET outcome = NULL \
-             WHERE tenant_id = $1 AND outcome IS NOT NULL AND request_id IN ({})",
-            places.join(", ")
+            "UPDATE idempotency SET outcome = NULL WHERE {}",
+            naming(ids.len())
         );
-        let mut values: Vec<Value> = vec![tenant.as_str().into()];
-        values.extend(ids.iter().map(|id| Value::from(*id)));
-        let statement = Statement::from_sql_and_values(tx.backend().into(), sql, values);
-        let done = tx.conn().execute_raw(statement).await.map_err(error)?;
-        blanked += done.rows_affected();
+        blanked += execute(tx, sql, values(tenant, ids)).await?;
+        let named = HeldTable::by("idempotency_subject", "subject").condition(ids.len());
+        let sql = format!("DELETE FROM idempotency_subject WHERE {named}");
+        execute(tx, sql, values(tenant, ids)).await?;
     }
     Ok(blanked)
+}
+
+/// The condition of outcomes that name somebody. `$1` is the tenant, the ids follow.
+fn naming(ids: usize) -> String {
+    let named = HeldTable::by("idempotency_subject", "subject").condition(ids);
+    format!(
+        "tenant_id = $1 AND outcome IS NOT NULL AND request_id IN \
+         (SELECT request_id FROM idempotency_subject WHERE {named})"
+    )
+}
+
+async fn execute(tx: &Tx, sql: String, values: Vec<Value>) -> Result<u64> {
+    let statement = Statement::from_sql_and_values(tx.backend().into(), sql, values);
+    let done = tx.conn().execute_raw(statement).await.map_err(error)?;
+    Ok(done.rows_affected())
+}
+
+async fn number<C: ConnectionTrait>(conn: &C, sql: String, values: Vec<Value>) -> Result<u64> {
+    let statement = Statement::from_sql_and_values(conn.get_database_backend(), sql, values);
+    let row = conn.query_one_raw(statement).await.map_err(error)?;
+    let rows: Option<i64> = row
+        .map(|row| row.try_get_by(0))
+        .transpose()
+        .map_err(error)?;
+    Ok(u64::try_from(rows.unwrap_or(0)).unwrap_or(0))
 }
 
 fn values(tenant: &TenantId, ids: &[CustomerId]) -> Vec<Value> {
@@ -239,21 +264,4 @@ fn values(tenant: &TenantId, ids: &[CustomerId]) -> Vec<Value> {
     std::iter::once(tenant)
         .chain(ids.iter().map(|id| id.uuid().into()))
         .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_outcome_names_whose_id_stands_in_it_and_nobody_else() {
-        let [known, other] = [CustomerId::generate().uuid(), CustomerId::generate().uuid()];
-        let asked = HashSet::from([known]);
-        let said = |id: Uuid| format!("{{\"row\":{{\"id\":\"{id}\",\"kind\":\"PERSON\"}}}}");
-        assert!(names(said(known).as_bytes(), &asked));
-        assert!(names(format!("\"customers/{known}\"").as_bytes(), &asked));
-        assert!(!names(said(other).as_bytes(), &asked));
-        assert!(!names(b"null", &asked));
-        assert!(!names(&said(known).as_bytes()[..40], &asked));
-    }
 }

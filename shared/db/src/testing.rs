@@ -45,6 +45,7 @@ impl TestDb {
             url,
             schema: "test",
             max_connections: 4,
+            outcomes_name_customers: true,
         };
         Self::open(options, migrations, before_commit, Some(dir)).await
     }
@@ -64,6 +65,7 @@ impl TestDb {
             url,
             schema,
             max_connections: 20,
+            outcomes_name_customers: true,
         };
         Self::open(options, migrations, before_commit, None).await
     }
@@ -93,6 +95,14 @@ impl TestDb {
             .expect("opens again")
     }
 
+    /// As [`Self::reopen`], with other options.
+    pub async fn reopen_with(&self, change: impl FnOnce(&mut Options)) -> Db {
+        let mut options = self.options.clone();
+        change(&mut options);
+        let opened = Db::open(options, self.before_commit).await;
+        opened.expect("opens again")
+    }
+
     /// Every column of every table, as `(table, column)`.
     pub async fn columns(&self) -> Vec<(String, String)> {
         let sql = match self.db.backend() {
@@ -112,6 +122,21 @@ impl TestDb {
         rows.iter()
             .map(|row| (text(row, 0), text(row, 1)))
             .collect()
+    }
+
+    /// The steps of a statement that read a whole table or index, as SQLite plans them.
+    pub async fn scans(&self, sql: &str) -> Vec<String> {
+        let statement = Statement::from_string(
+            self.db.backend().into(),
+            format!("EXPLAIN QUERY PLAN {sql}"),
+        );
+        let reader = self.db.reader_of(&TenantId::all());
+        let rows = reader.query_all_raw(statement).await.expect("plans");
+        let steps = rows.iter().map(|row| row.try_get_by(3).expect("a step"));
+        let mut steps: Vec<String> = steps.collect();
+        assert!(!steps.is_empty(), "no plan of {sql}");
+        steps.retain(|step| step.starts_with("SCAN"));
+        steps
     }
 
     /// Where the SQLite file lies; `None` on PostgreSQL.

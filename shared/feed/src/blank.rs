@@ -8,9 +8,6 @@ use dossier_kernel::{Result, TenantId};
 use sea_orm::{ConnectionTrait, Statement, Value};
 use uuid::Uuid;
 
-use crate::Feed;
-use crate::append::shard_of;
-
 /// Events that are found or blanked at once.
 const EVENTS_MAX: usize = 500;
 
@@ -21,67 +18,50 @@ pub struct Place {
     seq: i64,
 }
 
-impl Feed {
-    /// The events of these subjects that say something, but those whose body `stays`. They are found
-    /// by no index: on SQLite all events are looked at, outside of any transaction.
-    pub async fn told_of(
-        &self,
-        tenant: &TenantId,
-        subjects: &[Uuid],
-        stays: fn(&[u8]) -> bool,
-    ) -> Result<Vec<Place>> {
-        let mut by_shard: BTreeMap<i16, Vec<Uuid>> = BTreeMap::new();
-        for subject in subjects {
-            let shard = shard_of(*subject, self.db().backend());
-            by_shard.entry(shard).or_default().push(*subject);
-        }
-        let mut places = Vec::new();
-        for (shard, subjects) in by_shard {
-            for subjects in subjects.chunks(EVENTS_MAX) {
-                let mut after = 0;
-                while let Some((last, found)) =
-                    self.page(tenant, shard, subjects, after, stays).await?
-                {
-                    after = last;
-                    places.extend(found);
+/// The events of these subjects that say something, but those whose body `stays`. They are found by the
+/// index of [`by_subject`](crate::by_subject).
+pub async fn told_of<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    subjects: &[Uuid],
+    stays: fn(&[u8]) -> bool,
+) -> Result<Vec<Place>> {
+    let mut places = Vec::new();
+    for subjects in subjects.chunks(EVENTS_MAX) {
+        let (mut subject, mut seq) = (Uuid::nil(), 0);
+        loop {
+            let mut values: Vec<Value> = vec![tenant.as_str().into(), subject.into(), seq.into()];
+            values.extend(subjects.iter().map(|subject| Value::from(*subject)));
+            let backend = conn.get_database_backend();
+            let statement =
+                Statement::from_sql_and_values(backend, told_of_sql(subjects.len()), values);
+            let rows = conn.query_all_raw(statement).await.map_err(error)?;
+            for row in &rows {
+                subject = row.try_get_by(0).map_err(error)?;
+                seq = row.try_get_by(1).map_err(error)?;
+                let shard = row.try_get_by(2).map_err(error)?;
+                let body: Vec<u8> = row.try_get_by(3).map_err(error)?;
+                if !stays(&body) {
+                    places.push(Place { shard, seq });
                 }
             }
-        }
-        Ok(places)
-    }
-
-    /// The next events and the number of the last one; `None` at the end.
-    async fn page(
-        &self,
-        tenant: &TenantId,
-        shard: i16,
-        subjects: &[Uuid],
-        after: i64,
-        stays: fn(&[u8]) -> bool,
-    ) -> Result<Option<(i64, Vec<Place>)>> {
-        let sql = format!(
-            "SELECT seq, body FROM feed_event \
-             WHERE tenant_id = $1 AND shard = $2 AND seq > $3 AND length(body) > 0 \
-             AND subject IN ({}) ORDER BY seq LIMIT {EVENTS_MAX}",
-            places(4, subjects.len())
-        );
-        let mut values: Vec<Value> = vec![tenant.as_str().into(), shard.into(), after.into()];
-        values.extend(subjects.iter().map(|subject| Value::from(*subject)));
-        let reader = self.db().reader_of(tenant);
-        let statement = Statement::from_sql_and_values(self.db().backend().into(), sql, values);
-        let rows = reader.query_all_raw(statement).await.map_err(error)?;
-        let mut last = None;
-        let mut found = Vec::with_capacity(rows.len());
-        for row in &rows {
-            let seq: i64 = row.try_get_by(0).map_err(error)?;
-            let body: Vec<u8> = row.try_get_by(1).map_err(error)?;
-            last = Some(seq);
-            if !stays(&body) {
-                found.push(Place { shard, seq });
+            if rows.len() < EVENTS_MAX {
+                break;
             }
         }
-        Ok(last.map(|last| (last, found)))
     }
+    Ok(places)
+}
+
+/// What [`told_of`] asks for so many subjects.
+pub fn told_of_sql(subjects: usize) -> String {
+    format!(
+        "SELECT subject, seq, shard, body FROM feed_event \
+         WHERE subject IN ({}) AND (subject, seq) > ($2, $3) \
+         AND tenant_id = $1 AND length(body) > 0 \
+         ORDER BY subject, seq LIMIT {EVENTS_MAX}",
+        places(4, subjects)
+    )
 }
 
 /// Empties the events in these places; says how many were not empty.

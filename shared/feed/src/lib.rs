@@ -13,10 +13,10 @@ pub mod testing;
 mod watch;
 
 pub use append::append;
-pub use blank::{Place, blank};
+pub use blank::{Place, blank, told_of, told_of_sql};
 pub use consumer::{Consumer, Delivery};
 pub use cursor::Cursor;
 pub use feed::{Feed, Options};
-pub use migration::migration;
+pub use migration::{by_subject, migration};
 pub use progress::Progress;
 pub use watch::Item;

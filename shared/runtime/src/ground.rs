@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::journal::Journal;
 use crate::keys::Keys;
 use crate::recipe::Recipe;
+use crate::subject::{Outcomes, Told};
 use crate::wall;
 
 /// Readers of a SQLite file: reads are short, and each connection costs memory.
@@ -65,18 +66,31 @@ pub(crate) async fn migrate(config: &Config, recipe: Recipe) -> Result<u32> {
 }
 
 /// Begins another history of the service's feed, and has everybody erased again who was erased since
-/// the copy was made; says how many customers that are.
-pub(crate) async fn restored(config: &Config, recipe: Recipe) -> Result<u64> {
+/// the copy was made; says how many customers that are. FAILED_PRECONDITION without a journal, unless
+/// it may be missing.
+pub(crate) async fn restored(
+    config: &Config,
+    recipe: Recipe,
+    without_journal: bool,
+) -> Result<u64> {
+    let journal = Journal::at(config.erasure_journal_path());
+    let erased = match recipe.replay {
+        None => None,
+        Some(replay) => match journal.read()? {
+            Some(entries) => Some((replay, entries)),
+            None if without_journal => None,
+            None => return Err(journal.missing()),
+        },
+    };
     let db = open(config, recipe).await?;
     let renewed = async {
         db.check_migrated(&migrations(recipe)).await?;
         let feed = Feed::open(db.clone(), dossier_feed::Options::default());
         feed.renew_epoch().await?;
-        let Some(replay) = recipe.replay else {
-            return Ok(0);
-        };
-        let erased = Journal::at(config.erasure_journal_path()).read()?;
-        replay(db.clone(), erased).await
+        match erased {
+            None => Ok(0),
+            Some((replay, entries)) => replay(db.clone(), entries).await,
+        }
     };
     let renewed = renewed.await;
     db.close().await;
@@ -110,6 +124,7 @@ pub(crate) async fn open(config: &Config, recipe: Recipe) -> Result<Db> {
             url,
             schema: recipe.name,
             max_connections,
+            outcomes_name_customers: recipe.held.outcomes == Outcomes::NameCustomers,
         },
         BEFORE_COMMIT,
     )
@@ -133,6 +148,9 @@ pub fn migrations(recipe: Recipe) -> Vec<Box<dyn MigrationTrait>> {
         dossier_vault::migration(),
         dossier_audit::migration(),
     ]);
+    if let Told::Blanked { .. } = recipe.held.told {
+        all.push(dossier_feed::by_subject());
+    }
     all.extend((recipe.migrations)());
     all
 }

@@ -35,17 +35,12 @@ impl Journal {
             .map_err(unwritable)
     }
 
-    /// All entries, oldest first; none where there is no file. What a crash cut off was acknowledged to
-    /// nobody and is left out.
-    pub fn read(&self) -> Result<Vec<JournalEntry>> {
+    /// All entries, oldest first; `None` where there is no file. What a crash cut off was acknowledged
+    /// to nobody and is left out.
+    pub fn read(&self) -> Result<Option<Vec<JournalEntry>>> {
         let file = match File::open(&self.0) {
             Ok(file) => file,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                // Right where nobody was ever erased; else the erased would come back.
-                let path = self.0.display();
-                tracing::warn!(%path, "there is no erasure journal: nobody is erased again");
-                return Ok(Vec::new());
-            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(unreadable(error)),
         };
         let mut entries = Vec::new();
@@ -57,7 +52,18 @@ impl Journal {
                 Err(_) => tracing::warn!("a line of the erasure journal was cut off"),
             }
         }
-        Ok(entries)
+        Ok(Some(entries))
+    }
+
+    /// That it is not there, and what to do: right where nobody was ever erased, else the erased would
+    /// come back.
+    pub(crate) fn missing(&self) -> Error {
+        let words = format!(
+            "There is no erasure journal at {}: who was erased since the backup would come back. Set \
+             erasure_journal_file to where it is, or say --without-journal if nobody was erased.",
+            self.0.display()
+        );
+        Error::new(Reason::FailedPrecondition, words)
     }
 }
 
@@ -67,9 +73,10 @@ fn append(path: &Path, entries: &[JournalEntry]) -> std::io::Result<()> {
         serde_json::to_writer(&mut lines, entry)?;
         lines.push(b'\n');
     }
-    let is_new = !path.exists();
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
-    if let Some(dir) = dir {
+    // The file and the folders above it are there for good once those that name them are on disk.
+    let above = path.ancestors().filter(|one| !one.as_os_str().is_empty());
+    let new: Vec<&Path> = above.take_while(|one| !one.exists()).collect();
+    if let [_, dir, ..] = new.as_slice() {
         DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
     }
     let mut options = OpenOptions::new();
@@ -81,8 +88,9 @@ fn append(path: &Path, entries: &[JournalEntry]) -> std::io::Result<()> {
     // In one piece, so that two processes do not mix their lines.
     file.write_all(&lines)?;
     file.sync_all()?;
-    if is_new && let Some(dir) = dir {
-        File::open(dir)?.sync_all()?;
+    for name in &new {
+        let dir = name.parent().filter(|dir| !dir.as_os_str().is_empty());
+        File::open(dir.unwrap_or(Path::new(".")))?.sync_all()?;
     }
     Ok(())
 }
@@ -125,7 +133,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("erasures/journal");
         let journal = Journal::at(path.clone());
-        assert_eq!(journal.read().expect("nothing yet"), []);
+        assert_eq!(journal.read().expect("nothing yet"), None);
         let [first, second, third] = [entry(), entry(), entry()];
         let both = vec![first.clone(), second.clone()];
         journal.append(both).await.expect("writes");
@@ -134,10 +142,13 @@ mod tests {
         std::fs::write(&path, torn).expect("writes");
         assert_eq!(
             journal.read().expect("reads"),
-            [first.clone(), second.clone()]
+            Some(vec![first.clone(), second.clone()])
         );
         journal.append(vec![third.clone()]).await.expect("writes");
-        assert_eq!(journal.read().expect("reads"), [first, second, third]);
+        assert_eq!(
+            journal.read().expect("reads"),
+            Some(vec![first, second, third])
+        );
     }
 
     #[tokio::test]

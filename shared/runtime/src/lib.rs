@@ -35,7 +35,7 @@ pub use recipe::{Deps, Erasing, Job, Peers, Recipe, Replay, Service};
 pub use serve::{Telemetry, explain, main, serve, telemetry};
 pub use signals::stop_signal;
 pub use start::{Restored, Running, migrate, restored, start};
-pub use subject::{Held, Participant, Record, Told, Traces};
+pub use subject::{Held, Outcomes, Participant, Record, Told};
 
 /// Of every process that serves. A tenth of a read's time was the system's allocator; this one costs
 /// half of that and gives memory back.

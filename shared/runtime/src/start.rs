@@ -139,7 +139,6 @@ pub async fn start(config: Config, recipes: Vec<Recipe>) -> Result<Running> {
         subjects.extend(service.participant.map(|participant| Subjects {
             service: recipe.name,
             db: deps.db,
-            feed: deps.feed,
             vault: deps.vault,
             held: recipe.held,
             participant,
@@ -213,8 +212,13 @@ pub async fn migrate(config: &Config, recipes: Vec<Recipe>) -> Result<Vec<(&'sta
 
 /// Begins another history of the feeds of the services that the configuration asks for: their data
 /// is a restored copy, and whoever followed what came after the copy must notice. Whoever was erased
-/// since is erased again.
-pub async fn restored(config: &Config, recipes: Vec<Recipe>) -> Result<Vec<Restored>> {
+/// since is erased again. FAILED_PRECONDITION where the journal of these is not there, unless
+/// `without_journal` says that nobody was erased.
+pub async fn restored(
+    config: &Config,
+    recipes: Vec<Recipe>,
+    without_journal: bool,
+) -> Result<Vec<Restored>> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let recipes = select(config, recipes)?;
     let _locks = lock(config, &recipes)?;
@@ -222,7 +226,7 @@ pub async fn restored(config: &Config, recipes: Vec<Recipe>) -> Result<Vec<Resto
     for recipe in recipes {
         done.push(Restored {
             service: recipe.name,
-            erased_count: ground::restored(config, recipe).await?,
+            erased_count: ground::restored(config, recipe, without_journal).await?,
         });
     }
     Ok(done)

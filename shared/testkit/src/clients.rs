@@ -8,6 +8,7 @@ use dossier_proto::feedback::v1::survey_service_client::SurveyServiceClient;
 use dossier_proto::interaction::v1::interaction_service_client::InteractionServiceClient;
 use dossier_proto::profile::v1::attribute_definition_service_client::AttributeDefinitionServiceClient;
 use dossier_proto::profile::v1::customer_service_client::CustomerServiceClient;
+use dossier_proto::profile::v1::privacy_request_service_client::PrivacyRequestServiceClient;
 use dossier_proto::profile::v1::revision_service_client::RevisionServiceClient;
 use dossier_proto::profile::v1::search_service_client::SearchServiceClient;
 use dossier_proto::segmentation::v1::AwaitProgressRequest;
@@ -57,6 +58,7 @@ pub struct Clients {
     pub attributes: AttributeDefinitionServiceClient<Wire>,
     pub revisions: RevisionServiceClient<Wire>,
     pub searches: SearchServiceClient<Wire>,
+    pub privacy_requests: PrivacyRequestServiceClient<Wire>,
     pub interactions: InteractionServiceClient<Wire>,
     pub segments: SegmentServiceClient<Wire>,
     pub values: ValueClassServiceClient<Wire>,
@@ -82,7 +84,8 @@ impl Clients {
             customers: CustomerServiceClient::new(profile.clone()),
             attributes: AttributeDefinitionServiceClient::new(profile.clone()),
             revisions: RevisionServiceClient::new(profile.clone()),
-            searches: SearchServiceClient::new(profile),
+            searches: SearchServiceClient::new(profile.clone()),
+            privacy_requests: PrivacyRequestServiceClient::new(profile),
             interactions: InteractionServiceClient::new(wire(interaction)?),
             segments: SegmentServiceClient::new(segmentation.clone()),
             values: ValueClassServiceClient::new(segmentation.clone()),

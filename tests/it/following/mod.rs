@@ -4,7 +4,7 @@
 //! `cargo xtask soak follow --cycles KILLS --seed S` repeats a failure.
 
 mod life;
-mod restored;
+pub mod restored;
 mod retention;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -14,10 +14,16 @@ use crate::output::Output;
     Run once after putting a backup back and before serving: whoever followed the feeds beyond the \
     backup is told so (EPOCH_CHANGED) and begins again with the snapshot. Without it they could \
     take new changes for those that were lost. Customers who were erased since the backup, as the \
-    erasure journal says, are hidden at once and erased again.")]
+    erasure journal says, are hidden at once and erased again. Without the journal's file \
+    (erasure_journal_file) they would come back, so it is refused unless --without-journal says that \
+    nobody was erased.")]
 pub(crate) struct Restored {
     #[command(flatten)]
     flags: Flags,
+
+    /// Go on without the erasure journal: nobody was erased since the backup
+    #[arg(long)]
+    without_journal: bool,
 }
 
 fn line(done: &dossier_runtime::Restored) -> String {
@@ -37,7 +43,7 @@ fn line(done: &dossier_runtime::Restored) -> String {
 impl Restored {
     pub async fn run(self, output: &Output) -> Result<()> {
         let config = Config::load(&self.flags).map_err(Failure::Usage)?;
-        let done = dossier_runtime::restored(&config, crate::recipes())
+        let done = dossier_runtime::restored(&config, crate::recipes(), self.without_journal)
             .await
             .map_err(Failure::Local)?;
         let document = json!(

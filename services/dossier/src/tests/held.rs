@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use dossier_db::HeldTable;
 use dossier_db::testing::TestDb;
-use dossier_runtime::{Recipe, migrations};
+use dossier_runtime::{Outcomes, Recipe, Told, migrations};
 
 /// Columns that say whose a row is, or hold what somebody is called.
 const TELLING: [&str; 10] = [
@@ -25,6 +25,10 @@ const TELLING: [&str; 10] = [
 const EXCUSED: [(&str, &str); 5] = [
     ("feed_event", "bodies are blanked; the subject is an id"),
     ("idempotency", "outcomes that name somebody are blanked"),
+    (
+        "idempotency_subject",
+        "deleted with what it finds in outcomes",
+    ),
     ("vault_customer_key", "keys are destroyed in every service"),
     (
         "term_customer",
@@ -100,4 +104,40 @@ fn a_table_that_nobody_registered_is_noticed() {
         problems(&columns(&[("letter", "tenant_id")]), &held).len(),
         1
     );
+}
+
+/// What an erasure asks must cost what the customers have, however many others there are.
+#[tokio::test]
+async fn no_question_of_an_erasure_reads_a_whole_table() {
+    let append = dossier_feed::append;
+    let made = TestDb::sqlite(|| migrations(dossier_profile::recipe()), append).await;
+    plan(dossier_profile::recipe(), made).await;
+    let made = TestDb::sqlite(|| migrations(dossier_interaction::recipe()), append).await;
+    plan(dossier_interaction::recipe(), made).await;
+    let made = TestDb::sqlite(|| migrations(dossier_segmentation::recipe()), append).await;
+    plan(dossier_segmentation::recipe(), made).await;
+    let made = TestDb::sqlite(|| migrations(dossier_feedback::recipe()), append).await;
+    plan(dossier_feedback::recipe(), made).await;
+}
+
+async fn plan(recipe: Recipe, test: TestDb) {
+    let held = recipe.held.tables.iter();
+    let mut questions: Vec<String> = held.map(|held| held.count_sql(3)).collect();
+    if recipe.held.outcomes == Outcomes::NameCustomers {
+        questions.push(dossier_db::subject::outcomes_sql(3));
+    }
+    if let Told::Blanked { .. } = recipe.held.told {
+        questions.push(dossier_feed::told_of_sql(3));
+    }
+    for question in questions {
+        let scans = test.scans(&question).await;
+        assert!(scans.is_empty(), "{}: {question}: {scans:?}", recipe.name);
+    }
+    assert!(
+        !test
+            .scans("SELECT COUNT(*) FROM feed_event")
+            .await
+            .is_empty()
+    );
+    test.discard().await;
 }

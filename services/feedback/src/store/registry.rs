@@ -1,6 +1,6 @@
 //! Everything that is sealed in feedback's tables, and all they hold of customers.
 
-use dossier_runtime::{Held, HeldTable, Told};
+use dossier_runtime::{Held, HeldTable, Outcomes, Told};
 use dossier_vault::{Owner, Registry, SealedTable};
 
 pub const REGISTRY: Registry = Registry {
@@ -42,6 +42,7 @@ pub const HELD: Held = Held {
                 customer: "customer_id",
             },
             stays: None,
+            key: None,
         },
         HeldTable::by("feedback_case", "customer_id"),
         HeldTable {
@@ -52,10 +53,12 @@ pub const HELD: Held = Held {
                 customer: "customer_id",
             },
             stays: None,
+            key: None,
         },
         HeldTable::by("response", "customer_id"),
         HeldTable::by("invitation", "customer_id"),
     ],
     // Scores, channels and states.
     told: Told::Blanked { but: |_| false },
+    outcomes: Outcomes::NameCustomers,
 };

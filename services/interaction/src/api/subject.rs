@@ -27,8 +27,8 @@ impl Participant for Subjects {
         Box::pin(async { Ok(()) })
     }
 
-    fn forget(&self, _: &TenantId, _: &[CustomerId]) {
-        self.0.forget_subjects();
+    fn forget(&self, tenant: &TenantId, customers: &[CustomerId]) {
+        self.0.forget_subjects(tenant, customers);
     }
 
     fn export(&self, ctx: Ctx, customer: CustomerId) -> BoxStream<'static, Result<Record>> {

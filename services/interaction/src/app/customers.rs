@@ -1,6 +1,6 @@
 //! Who somebody is: asks profile, and remembers the answer for a moment.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use dossier_kernel::{Ctx, CustomerId, Result, TenantId};
@@ -43,9 +43,12 @@ impl Customers {
         }
     }
 
-    /// Asks again about everybody.
-    pub fn forget(&self) {
-        self.known.invalidate_all();
+    /// Asks again who has the names and identifiers that were these customers'.
+    pub fn forget(&self, customers: &HashSet<CustomerId>) {
+        let known = self.known.iter();
+        for (print, _) in known.filter(|(_, customer)| customers.contains(customer)) {
+            self.known.invalidate(&*print);
+        }
     }
 
     /// In the order asked; `None` where there is no such customer.

@@ -3,15 +3,15 @@
 //!
 //! Only a shortcut, and only for ids that the feed has named: these are committed and rows never
 //! change, so what is here equals what is stored. What is not here is read. Whoever erases
-//! interactions empties this too; in other processes on the same database they are kept for
+//! customers takes their batches out; in other processes on the same database they are kept for
 //! [`KEPT_FOR`] at most.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use dossier_kernel::TenantId;
 use dossier_kernel::id::InteractionId;
+use dossier_kernel::{CustomerId, TenantId};
 
 use crate::domain::{Details, Interaction};
 
@@ -66,8 +66,21 @@ impl Recent {
         });
     }
 
-    pub fn forget(&self) {
-        *self.lock() = Kept::default();
+    /// Forgets the batches in which one of these customers is.
+    pub fn forget(&self, tenant: &TenantId, customers: &HashSet<CustomerId>) {
+        let mut kept = self.lock();
+        let Kept {
+            batches, places, ..
+        } = &mut *kept;
+        for batch in batches.iter_mut().filter(|batch| batch.tenant == *tenant) {
+            let mut interactions = batch.interactions.iter();
+            if interactions.any(|one| customers.contains(&one.customer)) {
+                for one in batch.interactions.iter() {
+                    places.remove(&one.id);
+                }
+                batch.interactions = Arc::default();
+            }
+        }
     }
 
     /// Those of the interactions that are here and of the tenant.
@@ -139,7 +152,7 @@ fn is_small(interaction: &Interaction) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use dossier_kernel::{CustomerId, Timestamp};
+    use dossier_kernel::Timestamp;
 
     use super::*;
     use crate::domain::{Draft, Words};
@@ -191,12 +204,19 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_found_once_it_is_forgotten() {
+    fn nothing_is_found_of_whom_was_forgotten_and_the_others_stay() {
         let recent = Recent::default();
-        let first = batch(3, &Words::default());
+        let [first, other] = [(); 2].map(|()| batch(3, &Words::default()));
+        for (name, kept) in [("a", &first), ("a", &other), ("b", &first)] {
+            recent.keep(&tenant(name), Arc::clone(kept));
+        }
+        let gone = HashSet::from([first[1].customer]);
+        recent.forget(&tenant("b"), &gone);
+        assert_eq!(recent.find(&tenant("a"), &ids(&other)).len(), 3);
         recent.keep(&tenant("a"), Arc::clone(&first));
-        recent.forget();
+        recent.forget(&tenant("a"), &gone);
         assert!(recent.find(&tenant("a"), &ids(&first)).is_empty());
+        assert_eq!(recent.find(&tenant("a"), &ids(&other)).len(), 3);
         recent.keep(&tenant("a"), Arc::clone(&first));
         assert_eq!(recent.find(&tenant("a"), &ids(&first)).len(), 3);
     }

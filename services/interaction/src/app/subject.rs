@@ -1,8 +1,9 @@
 //! What follows when customers are erased.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
-use dossier_kernel::Ctx;
+use dossier_kernel::{Ctx, CustomerId, TenantId};
 
 use super::Interactions;
 
@@ -12,11 +13,11 @@ use super::Interactions;
 const WRITTEN_WITHIN: Duration = Duration::from_secs(20);
 
 impl Interactions {
-    /// Forgets what is remembered of everybody: erasures are rare, and whose recent interactions are
-    /// kept is found by no index.
-    pub fn forget_subjects(&self) {
-        self.0.recent.forget();
-        self.0.customers.forget();
+    /// Forgets what is remembered of these customers.
+    pub fn forget_subjects(&self, tenant: &TenantId, customers: &[CustomerId]) {
+        let customers: HashSet<CustomerId> = customers.iter().copied().collect();
+        self.0.recent.forget(tenant, &customers);
+        self.0.customers.forget(&customers);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Everything that is sealed in interaction's tables, and all they hold of customers.
 
-use dossier_runtime::{Held, HeldTable, Told};
+use dossier_runtime::{Held, HeldTable, Outcomes, Told};
 use dossier_vault::{Owner, Registry, SealedTable};
 
 pub const REGISTRY: Registry = Registry {
@@ -15,7 +15,8 @@ pub const REGISTRY: Registry = Registry {
 };
 
 pub const HELD: Held = Held {
-    tables: &[HeldTable::by("interaction", "customer_id")],
+    tables: &[HeldTable::many("interaction", "customer_id", "id")],
     // An id: what followers are given is read by it.
     told: Told::Ids,
+    outcomes: Outcomes::Ids,
 };

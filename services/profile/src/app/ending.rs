@@ -1,19 +1,20 @@
 //! The last transaction of an erasure: rows, identifiers, traces and keys go, followers are told, and
 //! what is done is certified.
 
-use dossier_db::{Change, Tx};
+use std::collections::BTreeSet;
+
+use dossier_db::{Change, Lease, Tx};
 use dossier_kernel::{CustomerId, Error as Failure, Result, TenantId, Timestamp};
-use dossier_runtime::Traces;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
 use super::Profile;
 use super::erasure::of_service;
-use crate::domain::{Certificate, Counts, PrivacyRequestState, erasure};
+use crate::domain::{Certificate, Counts, Outline, PrivacyRequestState, erasure};
 use crate::store::erasure::Model;
 use crate::store::erasure_subject::Model as Subject;
 use crate::store::privacy_request::End;
-use crate::store::{self, ChangeBody, ChangeKind, SealedCustomer};
+use crate::store::{self, ChangeBody, ChangeKind};
 
 /// Who signs certificates.
 pub const SIGNER: &str = "dossier/erasure";
@@ -21,32 +22,38 @@ pub const SIGNER: &str = "dossier/erasure";
 /// Everything but profile's own part is done.
 pub(super) struct Ending {
     pub profile: Profile,
+    pub lease: Lease,
     pub tenant: TenantId,
     pub erasure: Model,
     pub subjects: Vec<Subject>,
     /// What the neighbours erased, and what is left of it.
     pub erased: Counts,
     pub held: Counts,
-    pub traces: Traces,
 }
 
 impl Ending {
     /// Says how many customers are gone; none where another process was first.
     pub fn write(mut self, tx: &Tx) -> BoxFuture<'_, Result<u64>> {
         async move {
+            self.lease.confirm(tx).await?;
             if !store::erasure::delete(tx, &self.tenant, self.erasure.id).await? {
                 return Ok(0);
             }
             let now = self.profile.0.clock.now();
             let ids = self.subjects.iter().map(|subject| subject.customer_id);
             let ids: Vec<CustomerId> = ids.map(CustomerId).collect();
-            for row in store::customer::lock(tx.conn(), &self.tenant, &ids).await? {
-                self.tell(tx, row, now)?;
+            let rows = store::customer::lock(tx.conn(), &self.tenant, &ids).await?;
+            let mut absent: BTreeSet<CustomerId> = ids.iter().copied().collect();
+            for row in rows {
+                absent.remove(&row.id());
+                self.tell(tx, row.outline()?, now)?;
+            }
+            // Of a backup from before they were created: who followed them may still have them.
+            for id in absent {
+                self.tell(tx, Outline::of_nobody(id, now), now)?;
             }
             let vault = &self.profile.0.vault;
-            let erased = store::HELD
-                .erase(tx, vault, &self.tenant, &ids, &self.traces)
-                .await?;
+            let erased = store::HELD.erase(tx, vault, &self.tenant, &ids).await?;
             let left = store::HELD.left(tx, &self.tenant, &ids).await?;
             let left = of_service("profile", left);
             let tables = erasure::left(&left);
@@ -62,11 +69,11 @@ impl Ending {
         .boxed()
     }
 
-    fn tell(&self, tx: &Tx, row: SealedCustomer, now: Timestamp) -> Result<()> {
-        let id = row.id();
+    fn tell(&self, tx: &Tx, outline: Outline, now: Timestamp) -> Result<()> {
+        let id = outline.id;
         let body = ChangeBody {
             kind: ChangeKind::Purged,
-            customer: row.outline()?.farewell(),
+            customer: outline.farewell(),
             changed: Vec::new(),
         };
         tx.stage(Change {

@@ -1,11 +1,14 @@
 //! Erasing customers everywhere, whoever asked for it: durable, resumed after a crash, tried again
 //! while a neighbour is away.
 //!
-//! Each step may be done again: neighbours erase by an operation's id, and what is gone is gone.
+//! Each step may be done again: neighbours erase by an operation's id, and what is gone is gone. Of
+//! several replicas one at a time takes a step, under a lease on the erasure.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
+use dossier_db::Lease;
 use dossier_kernel::{
     AuditLevel, Call, Ctx, CustomerId, Error as Failure, Result, TenantId, Timestamp,
 };
@@ -24,6 +27,8 @@ use crate::store::erasure_subject::Model as Subject;
 
 /// Erasures that are taken up at once.
 const DUE_MAX: u64 = 100;
+/// How long a replica that died in the middle of a step holds the others up.
+const LEASE: Duration = Duration::from_secs(15);
 
 impl Profile {
     /// Gathers those who wait, and takes every erasure that can go on a step further; says how many
@@ -36,7 +41,7 @@ impl Profile {
             if self.stop().is_cancelled() {
                 break;
             }
-            match self.advance(&erasure).await {
+            match self.step(&erasure).await {
                 Ok(customers) => gone += customers,
                 Err(error) => self.put_off(&erasure, &error).await?,
             }
@@ -84,23 +89,45 @@ impl Profile {
         Ok(work.await?.value)
     }
 
-    /// One step; says how many customers are gone with it.
-    async fn advance(&self, erasure: &Model) -> Result<u64> {
-        let tenant = erasure.tenant()?;
-        let reader = self.0.db.reader_of(&tenant);
-        let subjects = store::erasure_subject::of_erasure(&reader, &tenant, erasure.id).await?;
-        let ctx = Ctx::service("profile", tenant);
+    /// One step, unless another replica is at it; says how many customers are gone with it.
+    async fn step(&self, erasure: &Model) -> Result<u64> {
+        let (tenant, clock) = (erasure.tenant()?, &self.0.clock);
+        let name = format!("erasure/{}", erasure.id);
+        let lease = Lease::take(&self.0.db, clock, &tenant, name, LEASE).await?;
+        let Some(lease) = lease else {
+            return Ok(0);
+        };
+        let gone = lease.keep(self.advance(&lease, &tenant, erasure.id)).await;
+        lease.give_up().await?;
+        gone
+    }
+
+    /// What was due may be further by now, by whoever had the lease before.
+    async fn advance(&self, lease: &Lease, tenant: &TenantId, id: Uuid) -> Result<u64> {
+        let reader = self.0.db.reader_of(tenant);
+        let now = self.0.clock.now().micros();
+        let erasure = store::erasure::find(&reader, tenant, id).await?;
+        let Some(erasure) = erasure.filter(|erasure| erasure.step_time <= now) else {
+            return Ok(0);
+        };
+        let subjects = store::erasure_subject::of_erasure(&reader, tenant, id).await?;
+        let ctx = Ctx::service("profile", tenant.clone());
         match erasure.state()? {
-            ErasureState::Erasing => {
-                self.begin(&ctx, erasure, &subjects).await?;
+            ErasureState::Beginning => {
+                self.begin(&ctx, id, &subjects).await?;
+                self.ask(&ctx, lease, &erasure, &subjects).await?;
                 Ok(0)
             }
-            ErasureState::Settling => self.complete(&ctx, erasure, subjects).await,
+            ErasureState::Erasing => {
+                self.ask(&ctx, lease, &erasure, &subjects).await?;
+                Ok(0)
+            }
+            ErasureState::Settling => self.complete(&ctx, lease, erasure, subjects).await,
         }
     }
 
     /// From here on nothing stops it: whoever puts an older backup back must know.
-    async fn begin(&self, ctx: &Ctx, erasure: &Model, subjects: &[Subject]) -> Result<()> {
+    async fn begin(&self, ctx: &Ctx, id: Uuid, subjects: &[Subject]) -> Result<()> {
         let now = self.0.clock.now();
         let entries = subjects.iter().map(|subject| JournalEntry {
             tenant: ctx.tenant.clone(),
@@ -108,14 +135,31 @@ impl Profile {
             time: now,
         });
         self.0.journal.append(entries.collect()).await?;
+        let tenant = ctx.tenant.clone();
+        let work = self.0.db.write(ctx, move |tx| {
+            Box::pin(async move { store::erasure::begin(tx, &tenant, id).await })
+        });
+        work.await.map(|done| done.value)
+    }
+
+    /// The neighbours erase, and what is on its way to them gets the time to arrive.
+    async fn ask(
+        &self,
+        ctx: &Ctx,
+        lease: &Lease,
+        erasure: &Model,
+        subjects: &[Subject],
+    ) -> Result<()> {
+        let now = self.0.clock.now();
         let counts = self.ask_to_erase(ctx, erasure.id, &ids(subjects)).await?;
         let hidden = subjects.iter().map(|subject| subject.hide_time).max();
         let step_time = hidden.map_or(now, Timestamp).plus(self.0.settle);
-        let (tenant, id) = (ctx.tenant.clone(), erasure.id);
+        let (tenant, id, lease) = (ctx.tenant.clone(), erasure.id, lease.clone());
         let work = self.0.db.write(ctx, move |tx| {
-            Box::pin(
-                async move { store::erasure::settle(tx, &tenant, id, step_time, &counts).await },
-            )
+            Box::pin(async move {
+                lease.confirm(tx).await?;
+                store::erasure::settle(tx, &tenant, id, step_time, &counts).await
+            })
         });
         work.await?;
         Ok(())
@@ -156,24 +200,33 @@ impl Profile {
 
     /// Nothing is on its way to the neighbours any more: they erase what arrived since and attest
     /// that nothing is left, and profile forgets who these customers were.
-    async fn complete(&self, ctx: &Ctx, erasure: &Model, subjects: Vec<Subject>) -> Result<u64> {
+    async fn complete(
+        &self,
+        ctx: &Ctx,
+        lease: &Lease,
+        erasure: Model,
+        subjects: Vec<Subject>,
+    ) -> Result<u64> {
         let customers = ids(&subjects);
         let mut erased = erasure.counts()?;
         let again = self.ask_to_erase(ctx, Uuid::now_v7(), &customers).await?;
         erasure::add(&mut erased, &again);
         let held = self.ask_to_attest(ctx, &customers).await?;
         let tenant = &ctx.tenant;
-        let traces = store::HELD
-            .traces(&self.0.db, &self.0.feed, tenant, &customers)
-            .await?;
+        // Long histories first, some rows at a time: the last transaction makes nobody wait. Where it
+        // then fails, the next one counts what is left.
+        let parted = self.part(ctx, &customers).await?;
+        let mut thinned = store::HELD.thin(&self.0.db, ctx, &customers).await?;
+        thinned.push(("relationship", parted));
+        erasure::add(&mut erased, &of_service("profile", thinned));
         let ending = Ending {
             profile: self.clone(),
+            lease: lease.clone(),
             tenant: tenant.clone(),
-            erasure: erasure.clone(),
+            erasure,
             subjects,
             erased,
             held,
-            traces,
         };
         let mut told = ctx.clone();
         // Nobody calls it, but like a call that changes something it leaves its event.

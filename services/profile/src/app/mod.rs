@@ -18,6 +18,7 @@ mod legal_hold;
 mod list;
 mod lookup;
 mod organization_tree;
+mod parting;
 mod privacy_export;
 mod privacy_request;
 mod purge;

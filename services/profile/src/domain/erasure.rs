@@ -2,8 +2,8 @@
 //! then profile, and their keys last.
 //!
 //! ```text
-//! waiting ─ ERASING ─ SETTLING ─ gone
-//!           neighbours  neighbours again, attest zeros; profile's rows, identifiers, keys
+//! waiting ─ BEGINNING ─ ERASING ─ SETTLING ─ gone
+//!           journal     neighbours  neighbours again, attest zeros; profile's rows, identifiers, keys
 //! ```
 
 use std::collections::BTreeMap;
@@ -19,6 +19,8 @@ pub type Counts = BTreeMap<String, BTreeMap<String, u64>>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErasureState {
+    /// The journal is told.
+    Beginning,
     /// The neighbours erase what they hold.
     Erasing,
     /// What was on its way to them may still arrive.
@@ -29,13 +31,14 @@ impl ErasureState {
     /// The word used in stores.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Beginning => "BEGINNING",
             Self::Erasing => "ERASING",
             Self::Settling => "SETTLING",
         }
     }
 
     pub fn parse(word: &str) -> Option<Self> {
-        [Self::Erasing, Self::Settling]
+        [Self::Beginning, Self::Erasing, Self::Settling]
             .into_iter()
             .find(|state| state.as_str() == word)
     }

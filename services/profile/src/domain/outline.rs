@@ -82,6 +82,30 @@ impl Outline {
         }
     }
 
+    /// Of an id that is all that is known of a customer: its type is nobody's any more and means nothing.
+    pub fn of_nobody(id: CustomerId, now: Timestamp) -> Self {
+        Self {
+            id,
+            revision: 0,
+            create_time: now,
+            update_time: now,
+            delete_time: Some(now),
+            purge_time: Some(now),
+            kind: CustomerType::Person,
+            gender: None,
+            birth_date: None,
+            region_code: None,
+            language_code: None,
+            time_zone: None,
+            tags: Vec::new(),
+            addresses: Vec::new(),
+            attributes: BTreeMap::new(),
+            owner: None,
+            team: None,
+            industry: None,
+        }
+    }
+
     /// Destructured exhaustively, so that a new field must be classed here to compile.
     pub fn of(customer: &Customer) -> Self {
         let Customer {

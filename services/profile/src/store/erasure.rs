@@ -56,7 +56,7 @@ pub async fn insert(tx: &Tx, tenant: &TenantId, id: Uuid, now: Timestamp) -> Res
     let row = Model {
         tenant_id: tenant.as_str().to_owned(),
         id,
-        state: ErasureState::Erasing.as_str().to_owned(),
+        state: ErasureState::Beginning.as_str().to_owned(),
         create_time: now.micros(),
         step_time: now.micros(),
         failure_count: 0,
@@ -84,6 +84,27 @@ pub async fn due<C: ConnectionTrait>(conn: &C, now: Timestamp, limit: u64) -> Re
         .all(conn)
         .await
         .map_err(dossier_db::error)
+}
+
+pub async fn find<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    id: Uuid,
+) -> Result<Option<Model>> {
+    let query = dossier_db::find::<Entity>(tenant).filter(Column::Id.eq(id));
+    query.one(conn).await.map_err(dossier_db::error)
+}
+
+/// The journal has it.
+pub async fn begin(tx: &Tx, tenant: &TenantId, id: Uuid) -> Result<()> {
+    dossier_db::update_many::<Entity>(tenant)
+        .col_expr(Column::State, Expr::value(ErasureState::Erasing.as_str()))
+        .filter(Column::Id.eq(id))
+        .filter(Column::State.eq(ErasureState::Beginning.as_str()))
+        .exec(tx.conn())
+        .await
+        .map_err(dossier_db::error)?;
+    Ok(())
 }
 
 /// The neighbours have erased what they held; false where another process was first to say so.

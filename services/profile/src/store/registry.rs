@@ -1,6 +1,6 @@
 //! Everything that is sealed or blinded in profile's tables, and all they hold of customers.
 
-use dossier_runtime::{Held, HeldTable, Told};
+use dossier_runtime::{Held, HeldTable, Outcomes, Told};
 use dossier_vault::{Indexes, Owner, Registry, SealedTable};
 
 use super::{ChangeBody, ChangeKind};
@@ -39,8 +39,8 @@ pub const HELD: Held = Held {
         HeldTable::by("customer_key", "customer_id"),
         HeldTable::by("customer_term", "customer_id"),
         HeldTable::by("customer_tag", "customer_id"),
-        HeldTable::by("customer_revision", "customer_id"),
-        HeldTable::by("consent_entry", "customer_id"),
+        HeldTable::many("customer_revision", "customer_id", "id"),
+        HeldTable::many("consent_entry", "customer_id", "id"),
         HeldTable::by("relationship", "from_id"),
         HeldTable::by("relationship", "to_id"),
         HeldTable::by("duplicate_pair", "low_id"),
@@ -51,6 +51,7 @@ pub const HELD: Held = Held {
         HeldTable::by("customer", "id"),
     ],
     told: Told::Blanked { but: is_farewell },
+    outcomes: Outcomes::NameCustomers,
 };
 
 /// That a customer is gone, which followers must learn.

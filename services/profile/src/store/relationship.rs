@@ -227,3 +227,28 @@ pub async fn update(tx: &Tx, tenant: &TenantId, row: Model) -> Result<()> {
         .map_err(dossier_db::error)?;
     Ok(())
 }
+
+/// Some of what these customers are of others and others are of them.
+pub async fn touching(
+    tx: &Tx,
+    tenant: &TenantId,
+    customers: &[CustomerId],
+    limit: u64,
+) -> Result<Vec<Relationship>> {
+    let ids = || customers.iter().map(|id| id.uuid());
+    let ends = Condition::any()
+        .add(Column::FromId.is_in(ids()))
+        .add(Column::ToId.is_in(ids()));
+    let query = dossier_db::find::<Entity>(tenant).filter(ends).limit(limit);
+    let rows = query.all(tx.conn()).await.map_err(dossier_db::error)?;
+    rows.into_iter().map(Model::into_relationship).collect()
+}
+
+pub async fn delete(tx: &Tx, tenant: &TenantId, ids: &[Uuid]) -> Result<()> {
+    dossier_db::delete_many::<Entity>(tenant)
+        .filter(Column::Id.is_in(ids.iter().copied()))
+        .exec(tx.conn())
+        .await
+        .map_err(dossier_db::error)?;
+    Ok(())
+}

@@ -16,9 +16,8 @@ async fn left(house: &House, name: &str) -> Vec<(&'static str, u64)> {
     let id = CustomerId::from_name(name).expect("a name");
     let tenant = TenantId::embedded_default();
     let db = house.db.reopen().await;
-    let feed = Feed::open(db.clone(), dossier_feed::Options::default());
     let mut held = store::HELD
-        .count(&db, &feed, &tenant, &[id])
+        .count(&db, &tenant, &[id])
         .await
         .expect("counts");
     held.retain(|(_, rows)| *rows > 0);
@@ -158,7 +157,8 @@ async fn nothing_is_gone_while_a_neighbour_is_away() {
         let away = Channel::in_process(&Local::new(), TokenSource::none())
             .with_patience(Duration::from_millis(1));
         let away = vec![Neighbour::new("interaction", away)];
-        let profile = profile_beside(&db, &clock, &stop, away).await;
+        let journal = journal();
+        let profile = profile_beside(&db, &clock, &stop, away, journal.clone()).await;
         let house = House {
             db: Arc::new(db),
             clock,
@@ -171,6 +171,8 @@ async fn nothing_is_gone_while_a_neighbour_is_away() {
         for _ in 0..3 {
             assert_eq!(house.erase().await, 0);
         }
+        let entries = journal.read().expect("reads").expect("written");
+        assert_eq!(entries.len(), 1, "however often it is tried");
         let state = read(&mut privacy, &asked.name).await.state();
         assert!(state == State::Running);
         assert!(!left(&house, &gone).await.is_empty());
@@ -229,6 +231,7 @@ async fn a_failure_of_a_process_that_was_slower_changes_nothing() {
             Box::pin(async move {
                 let id = uuid::Uuid::now_v7();
                 store::erasure::insert(tx, &tenant, id, NOW).await?;
+                store::erasure::begin(tx, &tenant, id).await?;
                 let settled = NOW.plus(SETTLE);
                 let due = |time| store::erasure::due(tx.conn(), time, 10);
                 let slower = due(NOW).await?;
@@ -240,5 +243,86 @@ async fn a_failure_of_a_process_that_was_slower_changes_nothing() {
             })
         });
         assert_eq!(work.await.expect("writes").value, (0, 1));
+    }
+}
+
+#[tokio::test]
+async fn one_of_several_replicas_takes_a_step_and_a_dead_one_is_waited_for() {
+    for house in House::each().await {
+        let (mut client, mut privacy) = (house.customers(), house.privacy_requests());
+        let gone = create(&mut client, somebody()).await.name;
+        let asked = ask(&mut privacy, &gone, Type::Erase).await.expect("asked");
+        house.profile.erase_customers().await.expect("begins");
+        house.pass(SETTLE);
+        let reader = house.db.db.reader_of(&TenantId::all());
+        let due = store::erasure::due(&reader, house.clock.now(), 10).await;
+        let erasure = due.expect("reads").pop().expect("one");
+
+        // Another replica has taken it and died.
+        let (db, tenant) = (&house.db.db, TenantId::embedded_default());
+        let name = format!("erasure/{}", erasure.id);
+        let length = Duration::from_secs(15);
+        let lease = dossier_db::Lease::take(db, &house.clock, &tenant, name, length).await;
+        assert!(lease.expect("an answer").is_some());
+        assert_eq!(house.profile.erase_customers().await.expect("waits"), 0);
+        assert!(!left(&house, &gone).await.is_empty());
+        assert!(read(&mut privacy, &asked.name).await.state() == State::Running);
+
+        house.pass(length);
+        let other = house.restarted().await;
+        let both = [&house.profile, &other.profile].map(Profile::erase_customers);
+        let both = futures::future::join_all(both).await;
+        let gone_now = both.into_iter().map(|gone| gone.expect("completes"));
+        assert_eq!(gone_now.sum::<u64>(), 1);
+        assert_eq!(left(&house, &gone).await, []);
+    }
+}
+
+#[tokio::test]
+async fn the_other_side_of_a_relationship_is_told_that_it_ended() {
+    for house in House::each().await {
+        let (mut client, mut privacy) = (house.customers(), house.privacy_requests());
+        let gone = create(&mut client, somebody()).await.name;
+        let friend = create(&mut client, known("friend")).await.name;
+        let relate = wire::CreateRelationshipRequest {
+            relationship: Some(wire::Relationship {
+                from: gone.clone(),
+                to: friend.clone(),
+                r#type: wire::RelationshipType::Friend.into(),
+                ..Default::default()
+            }),
+            request_id: request_id(),
+            ..Default::default()
+        };
+        let related = house.relationships().create_relationship(relate).await;
+        related.expect("related");
+        let before = told(&house, &friend).await.len();
+        ask(&mut privacy, &gone, Type::Erase).await.expect("asked");
+        assert_eq!(house.erase().await, 1);
+        assert_eq!(told(&house, &friend).await.len(), before + 1);
+        assert_eq!(left(&house, &gone).await, []);
+        get(&mut client, &friend).await.expect("stays");
+    }
+}
+
+#[tokio::test]
+async fn followers_are_told_of_somebody_whom_the_backup_does_not_know() {
+    for house in House::each().await {
+        let unknown = CustomerId::generate();
+        let journal = vec![dossier_runtime::JournalEntry {
+            tenant: TenantId::embedded_default(),
+            customer: unknown,
+            time: NOW,
+        }];
+        let replayed = crate::app::replay(house.db.db.clone(), journal).await;
+        assert_eq!(replayed.expect("replays"), 1);
+        house
+            .clock
+            .advance(Duration::from_secs(36_500 * 24 * 3_600));
+        assert_eq!(house.erase().await, 1);
+        let told = told(&house, &unknown.to_name()).await;
+        assert_eq!(told.len(), 1);
+        assert!(told[0].delete_time.is_some());
+        assert_eq!(left(&house, &unknown.to_name()).await, []);
     }
 }

@@ -308,13 +308,14 @@ async fn profile_beside(
     clock: &Clock,
     stop: &CancellationToken,
     neighbours: Vec<Neighbour>,
+    journal: Journal,
 ) -> Profile {
     let db = db.reopen().await;
     let vault = Vault::open(RootKey::from_bytes([7; 32]), db.clone())
         .await
         .expect("a root key");
     let access = Access::shipped(dossier_proto::DESCRIPTORS).expect("valid policies");
-    profile_of(db, clock, stop, access, vault, neighbours)
+    profile_of(db, clock, stop, access, vault, neighbours, journal)
 }
 
 fn profile_under(
@@ -324,7 +325,7 @@ fn profile_under(
     access: Access,
     vault: Vault,
 ) -> Profile {
-    profile_of(db, clock, stop, access, vault, Vec::new())
+    profile_of(db, clock, stop, access, vault, Vec::new(), journal())
 }
 
 fn profile_of(
@@ -334,6 +335,7 @@ fn profile_of(
     access: Access,
     vault: Vault,
     neighbours: Vec<Neighbour>,
+    journal: Journal,
 ) -> Profile {
     let options = dossier_feed::Options {
         heartbeat: Duration::from_millis(50),
@@ -348,7 +350,7 @@ fn profile_of(
         clock: clock.clone(),
         access,
         neighbours,
-        journal: journal(),
+        journal,
         settle: SETTLE,
         stop: stop.clone(),
     })

@@ -1,6 +1,6 @@
 //! Everything that segmentation's tables hold of customers.
 
-use dossier_runtime::{Held, HeldTable, Told};
+use dossier_runtime::{Held, HeldTable, Outcomes, Told};
 
 use super::MembershipEvent;
 use crate::domain::{Cause, Way};
@@ -8,9 +8,9 @@ use crate::domain::{Cause, Way};
 pub const HELD: Held = Held {
     tables: &[
         HeldTable::by("membership", "customer_id"),
-        HeldTable::by("purchase", "customer_id"),
+        HeldTable::many("purchase", "customer_id", "interaction_id"),
         HeldTable::by("purchase_total", "customer_id"),
-        HeldTable::by("feedback", "customer_id"),
+        HeldTable::many("feedback", "customer_id", "fact_id"),
         // That somebody is gone is remembered, so that what still arrives is not kept.
         HeldTable {
             stays: Some("standing IN ('ERASED', 'PURGED') AND profile IS NULL"),
@@ -18,6 +18,7 @@ pub const HELD: Held = Held {
         },
     ],
     told: Told::Blanked { but: is_farewell },
+    outcomes: Outcomes::NameCustomers,
 };
 
 /// That an erased customer left a segment: without it followers would keep a member.

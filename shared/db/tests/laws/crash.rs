@@ -29,6 +29,7 @@ fn the_process_that_is_killed() {
                 url,
                 schema: "test",
                 max_connections: 2,
+                outcomes_name_customers: true,
             };
             let db = Db::open(options, thing::number).await.expect("opens");
             let run = std::process::id();

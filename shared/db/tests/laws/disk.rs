@@ -89,6 +89,7 @@ fn the_process_whose_disk_fails() {
                 url,
                 schema: "test",
                 max_connections: 2,
+                outcomes_name_customers: true,
             };
             let db = Db::open(options, thing::number).await.expect("opens");
             let mut failures = 0;

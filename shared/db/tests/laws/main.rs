@@ -6,6 +6,7 @@ mod crash;
 mod disk;
 mod lease;
 mod migrations;
+mod naming;
 mod once;
 mod paging;
 mod snapshot;

@@ -145,6 +145,7 @@ async fn who_passes_every_policy_is_told_apart() {
                 url,
                 schema: "laws",
                 max_connections: 1,
+                outcomes_name_customers: true,
             };
             let admin = Db::open(options, number).await.expect("opens");
             assert_eq!(admin.wall().await.expect("asks"), Wall::Bypassed);

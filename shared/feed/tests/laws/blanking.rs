@@ -28,7 +28,8 @@ async fn tell(world: &World, tenant: &str, subject: Uuid, body: &str) {
 
 async fn told_of(world: &World, subject: Uuid) -> Vec<Place> {
     let stays = |body: &[u8]| body == b"gone";
-    let found = world.feed.told_of(&shop("a"), &[subject], stays).await;
+    let reader = world.db().reader_of(&shop("a"));
+    let found = dossier_feed::told_of(&reader, &shop("a"), &[subject], stays).await;
     found.expect("reads")
 }
 

@@ -176,7 +176,11 @@ fn asked(name: &str) -> Option<u64> {
 
 pub fn migrations() -> Vec<Box<dyn MigrationTrait>> {
     let mut all = dossier_db::migrations();
-    all.extend([dossier_feed::migration(), Box::new(CreateEffect)]);
+    all.extend([
+        dossier_feed::migration(),
+        dossier_feed::by_subject(),
+        Box::new(CreateEffect),
+    ]);
     all
 }
 
