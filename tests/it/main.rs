@@ -21,6 +21,7 @@ mod idempotency;
 mod installation;
 mod journey;
 mod limits;
+mod merge;
 mod moved_cells;
 mod overload;
 mod power;

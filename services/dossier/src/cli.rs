@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 
 use crate::command::{
     access, apikey, audit, consent, customer, duplicate, erase, export, health, import, imports,
-    keys, migrate, relationship, report, restored, segment, serve, tag, token,
+    keys, merge, migrate, relationship, report, restored, segment, serve, tag, token,
 };
 use crate::demo;
 use crate::failure::{Failure, Result};
@@ -83,6 +83,9 @@ enum Command {
     /// Find customers that are in the files twice, and decide about them
     #[command(subcommand)]
     Duplicate(duplicate::Duplicate),
+    /// Make one customer of several, and take it back
+    #[command(subcommand)]
+    Merge(merge::Merge),
     /// List, rename and merge tags
     #[command(subcommand)]
     Tag(tag::Tag),
@@ -143,6 +146,7 @@ fn execute(command: Command, output: &Output) -> Result<()> {
             Command::Relationship(relationship) => relationship.run(output).await,
             Command::Imports(imports) => imports.run(output).await,
             Command::Duplicate(duplicate) => duplicate.run(output).await,
+            Command::Merge(merge) => merge.run(output).await,
             Command::Tag(tag) => tag.run(output).await,
             Command::Segment(segment) => segment.run(output).await,
             Command::Report(report) => report.run(output).await,

@@ -39,6 +39,21 @@ pub enum Error {
     },
     #[error("{} is deleted; undelete it first.", .0.to_name())]
     Deleted(CustomerId),
+    /// A part of another customer, and who speaks for it.
+    #[error("{} was merged into {}; change that one, or unmerge.", .0.to_name(), .1.to_name())]
+    IsPart(CustomerId, CustomerId),
+    #[error("A merge of {} is under way; wait for it to be done.", .0.to_name())]
+    MergeUnderWay(CustomerId),
+    #[error("{} is of another type than the survivor.", .0.to_name())]
+    OtherType(CustomerId),
+    #[error("You may not see the identifiers of {}, which are needed to merge it.", .0.to_name())]
+    NotSeenWhole(CustomerId),
+    #[error("The customers or the rules are not those that were planned for; plan again.")]
+    PlanOutdated,
+    #[error("mergeRecords/{0} does not exist in this tenant.")]
+    NoMergeRecord(Uuid),
+    #[error("At most 250 customers become one, those counted that have before.")]
+    TooManyParts,
     #[error("{} is not deleted.", .0.to_name())]
     NotDeleted(CustomerId),
     #[error("{} is being erased; that cannot be stopped.", .0.to_name())]
@@ -142,16 +157,17 @@ impl Error {
             | Self::NoHousehold(_)
             | Self::NoDuplicateScan(_)
             | Self::NoDuplicatePair(_)
+            | Self::NoMergeRecord(_)
             | Self::NoApiKey(_) => Reason::NotFound,
             Self::NotYoursToGive => Reason::PermissionDenied,
-            Self::NotYours(_) => Reason::PermissionDenied,
+            Self::NotYours(_) | Self::NotSeenWhole(_) => Reason::PermissionDenied,
             Self::CustomerExists(_)
             | Self::IdentifierTaken { .. }
             | Self::RelationshipExists(_)
             | Self::TagExists
             | Self::DefinitionExists(_) => Reason::AlreadyExists,
             Self::IdentityConflict(_) => Reason::IdentityConflict,
-            Self::EtagMismatch { .. } => Reason::EtagMismatch,
+            Self::EtagMismatch { .. } | Self::PlanOutdated => Reason::EtagMismatch,
             Self::Deleted(_)
             | Self::NotDeleted(_)
             | Self::SecondHousehold(_)
@@ -160,6 +176,9 @@ impl Error {
             | Self::IdentifierOfDeleted { .. }
             | Self::BeforeHistory(..)
             | Self::BeingErased(_)
+            | Self::IsPart(..)
+            | Self::MergeUnderWay(_)
+            | Self::OtherType(_)
             | Self::Held(_)
             | Self::NotPending(_)
             | Self::NotCertified(_)
@@ -172,6 +191,7 @@ impl Error {
             | Self::TooManyScans
             | Self::TooManyVersions
             | Self::TooManyLevels
+            | Self::TooManyParts
             | Self::TooManyConsents => Reason::LimitExceeded,
             Self::Unreadable { .. } => Reason::Internal,
         }
@@ -200,6 +220,9 @@ impl From<Error> for kernel::Error {
             | Error::SecondSuperior(id)
             | Error::Circle(id)
             | Error::BeingErased(id)
+            | Error::MergeUnderWay(id)
+            | Error::OtherType(id)
+            | Error::NotSeenWhole(id)
             | Error::Held(id)
             | Error::NotHeld(id)
             | Error::NotDeleted(id) => plain().with("resource", id.to_name()),
@@ -233,7 +256,12 @@ impl From<Error> for kernel::Error {
             Error::NoDuplicateScan(id) => plain().with("resource", format!("duplicateScans/{id}")),
             Error::NoDuplicatePair(id) => plain().with("resource", format!("duplicatePairs/{id}")),
             Error::TooManyScans => plain().with("limit", "20"),
-            Error::TagExists => plain(),
+            Error::IsPart(id, speaker) => plain()
+                .with("resource", id.to_name())
+                .with("customer", speaker.to_name()),
+            Error::NoMergeRecord(id) => plain().with("resource", format!("mergeRecords/{id}")),
+            Error::TagExists | Error::PlanOutdated => plain(),
+            Error::TooManyParts => plain().with("limit", "250"),
             Error::TooManyLevels => plain().with("limit", "100"),
             Error::TooManyVersions | Error::TooManyConsents => plain().with("limit", "1000"),
             Error::TooManyApiKeys => plain().with("limit", "1000"),

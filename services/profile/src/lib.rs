@@ -27,6 +27,7 @@ pub fn recipe() -> Recipe {
             "dossier.profile.v1.AttributeDefinitionService",
             "dossier.profile.v1.ConsentService",
             "dossier.profile.v1.RelationshipService",
+            "dossier.profile.v1.MergeService",
             "dossier.profile.v1.TagService",
             "dossier.profile.v1.SearchService",
             "dossier.profile.v1.PrivacyRequestService",

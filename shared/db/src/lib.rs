@@ -18,6 +18,7 @@ mod postgres;
 mod reader;
 mod scope;
 mod snapshot;
+pub mod speaker;
 mod sqlite;
 pub mod subject;
 #[cfg(feature = "testing")]

@@ -12,7 +12,10 @@ mod restriction;
 mod schema;
 mod sql;
 
+use std::collections::{BTreeSet, HashMap};
+
 use dossier_kernel::Error;
+use uuid::Uuid;
 
 pub use evaluate::Row;
 pub use node::{Has, Node, Op, Target};
@@ -62,6 +65,20 @@ impl Filter {
         let mut found = Vec::new();
         self.root.collect_targets(&mut found);
         found
+    }
+
+    /// The ids that something is compared with.
+    pub fn ids(&self) -> BTreeSet<Uuid> {
+        let mut found = BTreeSet::new();
+        self.root.collect_ids(&mut found);
+        found
+    }
+
+    /// The same filter where an id stands for several: what equals one of them equals it.
+    #[must_use]
+    pub fn with_ids(&self, several: &HashMap<Uuid, Vec<Uuid>>) -> Self {
+        let root = self.root.with_ids(several);
+        Self { root }
     }
 
     /// Whether `row` passes.

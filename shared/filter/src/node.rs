@@ -1,6 +1,9 @@
 //! The typed tree behind a filter.
 
 use std::cmp::Ordering;
+use std::collections::{BTreeSet, HashMap};
+
+use uuid::Uuid;
 
 use crate::{Call, FieldType, Value};
 
@@ -152,6 +155,49 @@ impl Node {
             }
             Self::Not(child) => child.collect_targets(found),
             Self::Compare { target, .. } | Self::Has { target, .. } => found.push(target),
+        }
+    }
+
+    pub(crate) fn collect_ids(&self, found: &mut BTreeSet<Uuid>) {
+        match self {
+            Self::And(children) | Self::Or(children) => {
+                children.iter().for_each(|child| child.collect_ids(found));
+            }
+            Self::Not(child) => child.collect_ids(found),
+            Self::Compare { value, .. } => found.extend(match value {
+                Value::Id(id) => Some(*id),
+                _ => None,
+            }),
+            Self::True | Self::Has { .. } => {}
+        }
+    }
+
+    pub(crate) fn with_ids(&self, several: &HashMap<Uuid, Vec<Uuid>>) -> Self {
+        let all = |children: &[Self]| children.iter().map(|one| one.with_ids(several)).collect();
+        match self {
+            Self::And(children) => Self::And(all(children)),
+            Self::Or(children) => Self::Or(all(children)),
+            Self::Not(child) => Self::Not(Box::new(child.with_ids(several))),
+            Self::Compare {
+                target,
+                op: op @ (Op::Equal | Op::NotEqual),
+                value: Value::Id(id),
+            } => match several.get(id) {
+                Some(ids) if ids.len() > 1 => {
+                    let each = ids.iter().map(|id| Self::Compare {
+                        target: target.clone(),
+                        op: *op,
+                        value: Value::Id(*id),
+                    });
+                    let each = each.collect();
+                    match op {
+                        Op::Equal => Self::Or(each),
+                        _ => Self::And(each),
+                    }
+                }
+                _ => self.clone(),
+            },
+            Self::True | Self::Compare { .. } | Self::Has { .. } => self.clone(),
         }
     }
 }

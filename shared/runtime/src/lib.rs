@@ -46,4 +46,5 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 pub use dossier_vault::Registry;
 
 /// For what recipes say is held of customers.
+pub use dossier_db::speaker::{Remapped, SPEAKERS};
 pub use dossier_db::{HeldTable, Owner};

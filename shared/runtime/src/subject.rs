@@ -1,9 +1,10 @@
 //! What a service holds of customers, and its part in their rights: everything is found, counted and
 //! erased by what its recipe says, so that no service has a deletion of its own to keep complete.
 
+use dossier_db::speaker::{self, Remapped};
 use dossier_db::subject::{self, Counts};
 use dossier_db::{Db, HeldTable, Once, Tx, failpoint};
-use dossier_kernel::{Ctx, CustomerId, Result, TenantId};
+use dossier_kernel::{Ctx, CustomerId, Result, TenantId, Timestamp};
 use dossier_vault::Vault;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
@@ -27,8 +28,11 @@ pub enum Told {
     /// Ids of rows that are gone, and nothing else: they stay.
     Ids,
     /// More: they are blanked, but those that say no more than that somebody is gone.
-    Blanked { but: fn(&[u8]) -> bool },
+    Blanked { but: Stays },
 }
+
+/// Whether a body says no more than that somebody is gone.
+pub type Stays = fn(&[u8]) -> bool;
 
 /// What the kept outcomes of a service's requests say of customers.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -155,7 +159,7 @@ impl Held {
     }
 
     /// Of whom the feed must say nothing any more, and which bodies stay all the same.
-    fn told_of(self, customers: &[CustomerId]) -> (Vec<Uuid>, fn(&[u8]) -> bool) {
+    fn told_of(self, customers: &[CustomerId]) -> (Vec<Uuid>, Stays) {
         match self.told {
             Told::Ids => (Vec::new(), |_| true),
             Told::Blanked { but } => (customers.iter().map(|id| id.uuid()).collect(), but),
@@ -171,6 +175,15 @@ pub trait Participant: Send + Sync + 'static {
         tx: &'t Tx,
         tenant: &'t TenantId,
         customers: &'t [CustomerId],
+    ) -> BoxFuture<'t, Result<()>>;
+
+    /// In the transaction after which others speak for customers, or they for themselves: what follows
+    /// of that besides their being read together.
+    fn remap<'t>(
+        &'t self,
+        tx: &'t Tx,
+        tenant: &'t TenantId,
+        remapped: &'t [Remapped],
     ) -> BoxFuture<'t, Result<()>>;
 
     /// After the commit: drops what is remembered in memory and in caches.
@@ -237,6 +250,28 @@ impl Subjects {
         }
         self.participant.forget(tenant, &customers);
         Ok(done.value)
+    }
+
+    pub async fn remap(
+        &self,
+        ctx: &Ctx,
+        once: Option<Once>,
+        speakers: Vec<(CustomerId, CustomerId)>,
+        time: Timestamp,
+    ) -> Result<()> {
+        let (own, of) = (self.clone(), ctx.tenant.clone());
+        let work = self.db.write_once(ctx, once, move |tx| {
+            Box::pin(async move {
+                let remapped = speaker::remap(tx, &of, &speakers, time).await?;
+                own.participant.remap(tx, &of, &remapped).await?;
+                for (customer, _) in &speakers {
+                    tx.touch(customer.to_name(), ["speaker"]);
+                }
+                Ok(())
+            })
+        });
+        work.await?;
+        Ok(())
     }
 
     pub async fn attest(&self, ctx: &Ctx, customers: &[CustomerId]) -> Result<Counts> {

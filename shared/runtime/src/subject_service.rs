@@ -1,8 +1,10 @@
 //! `dossier.subject.v1.SubjectParticipantService`: what the services of this process do for the
 //! rights of their customers.
 
+use std::collections::BTreeMap;
+
 use dossier_db::Once;
-use dossier_kernel::{CustomerId, Error, Reason, Result, Violation, Violations};
+use dossier_kernel::{CustomerId, Error, Reason, Result, Timestamp, Violation, Violations};
 use dossier_proto::subject::v1 as wire;
 use dossier_proto::subject::v1::subject_participant_service_server::{
     SubjectParticipantService, SubjectParticipantServiceServer,
@@ -19,6 +21,7 @@ use crate::subject::{Record, Subjects};
 
 pub(crate) const NAME: &str = "dossier.subject.v1.SubjectParticipantService";
 const ERASE: &str = "dossier.subject.v1.SubjectParticipantService/EraseSubjects";
+const REMAP: &str = "dossier.subject.v1.SubjectParticipantService/RemapSubjects";
 
 /// The most customers of one call.
 const CUSTOMERS_MAX: usize = 500;
@@ -60,6 +63,21 @@ impl SubjectParticipantService for Api {
         Ok(Response::new(wire::EraseSubjectsResponse {
             erased: erased.collect(),
         }))
+    }
+
+    async fn remap_subjects(
+        &self,
+        call: Request<wire::RemapSubjectsRequest>,
+    ) -> Result<Response<wire::RemapSubjectsResponse>, Status> {
+        let ctx = ctx(&call)?;
+        let request = call.into_inner();
+        let once = Once::new(&request.request_id, REMAP, &request.encode_to_vec());
+        let once = once.map_err(status)?;
+        let (speakers, time) = decode_speakers(&request).map_err(status)?;
+        let service = self.service(&request.service).map_err(status)?;
+        let remapped = service.remap(&ctx, once, speakers, time).await;
+        remapped.map_err(status)?;
+        Ok(Response::new(wire::RemapSubjectsResponse {}))
     }
 
     async fn attest_subjects(
@@ -119,11 +137,7 @@ impl Api {
 const NAME_WORDS: &str = "must be customers/{customer} with a UUID";
 
 fn decode(names: &[String]) -> Result<Vec<CustomerId>> {
-    if names.len() > CUSTOMERS_MAX {
-        let words = "customers must not be more than 500 in one call; split the call.";
-        let error = Error::new(Reason::LimitExceeded, words);
-        return Err(error.with("limit", CUSTOMERS_MAX.to_string()));
-    }
+    check_count("customers", names.len())?;
     let mut violations = Violations::default();
     if names.is_empty() {
         violations.add("customers", "must have 1 to 500 customers");
@@ -140,6 +154,52 @@ fn decode(names: &[String]) -> Result<Vec<CustomerId>> {
     ids.sort_unstable();
     ids.dedup();
     Ok(ids)
+}
+
+/// Who speaks for whom, and since when.
+fn decode_speakers(
+    request: &wire::RemapSubjectsRequest,
+) -> Result<(Vec<(CustomerId, CustomerId)>, Timestamp)> {
+    check_count("speakers", request.speakers.len())?;
+    let mut violations = Violations::default();
+    if request.speakers.is_empty() {
+        violations.add("speakers", "must have 1 to 500 customers");
+    }
+    let mut speakers = BTreeMap::new();
+    for (index, one) in request.speakers.iter().enumerate() {
+        let mut id = |field: &str, name: &str| {
+            let id = CustomerId::from_name(name);
+            if id.is_none() {
+                violations.add(format!("speakers[{index}].{field}"), NAME_WORDS);
+            }
+            id
+        };
+        let (customer, speaker) = (id("customer", &one.customer), id("speaker", &one.speaker));
+        // In one order, so that two calls cannot wait for each other in a circle.
+        if let (Some(customer), Some(speaker)) = (customer, speaker)
+            && speakers.insert(customer, speaker).is_some()
+        {
+            let words = "is named twice; name every customer once";
+            violations.add(format!("speakers[{index}].customer"), words);
+        }
+    }
+    let time = request.time.as_ref();
+    let time = time.and_then(|at| Timestamp::from_secs_nanos(at.seconds, at.nanos));
+    if time.is_none() {
+        violations.add("time", "must be a time between the years 1 and 9999");
+    }
+    violations.into_result()?;
+    let time = time.ok_or_else(|| Error::internal("a time without a violation"))?;
+    Ok((speakers.into_iter().collect(), time))
+}
+
+fn check_count(field: &str, count: usize) -> Result<()> {
+    if count <= CUSTOMERS_MAX {
+        return Ok(());
+    }
+    let words = format!("{field} must not be more than 500 in one call; split the call.");
+    let error = Error::new(Reason::LimitExceeded, words);
+    Err(error.with("limit", CUSTOMERS_MAX.to_string()))
 }
 
 fn encode(pool: &DescriptorPool, record: Record) -> Result<wire::SubjectRecord> {

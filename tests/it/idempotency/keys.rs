@@ -18,13 +18,23 @@ pub const KEYED_BY_ITEM: [(&str, &str); 2] = [
 ];
 
 /// Answers with a field that a repeat does not give again, and why.
-const OF_THE_MOMENT: [(&str, &str, &str); 2] = [
+const OF_THE_MOMENT: [(&str, &str, &str); 4] = [
     (
         "dossier.access.v1.ApiKeyService/CreateApiKey",
         "key_text",
         "a secret that is kept nowhere cannot be told again",
     ),
     (START_ROTATION, "services", "how far the rotation is by now"),
+    (
+        "dossier.profile.v1.MergeService/MergeCustomers",
+        "state",
+        "how far the merge is by now",
+    ),
+    (
+        "dossier.profile.v1.MergeService/UnmergeCustomer",
+        "state",
+        "how far the unmerge is by now",
+    ),
 ];
 
 const START_ROTATION: &str = "dossier.vault.v1.KeyService/StartKeyRotation";

@@ -8,6 +8,7 @@ use super::{Expected, Limit};
 const CANCEL: &str = "dossier.profile.v1.PrivacyRequestService/CancelPrivacyRequest";
 const HOLD: &str = "dossier.profile.v1.PrivacyRequestService/SetLegalHold";
 const ERASE: &str = "dossier.subject.v1.SubjectParticipantService/EraseSubjects";
+const REMAP: &str = "dossier.subject.v1.SubjectParticipantService/RemapSubjects";
 const ATTEST: &str = "dossier.subject.v1.SubjectParticipantService/AttestSubjects";
 
 pub fn limits() -> Vec<Limit> {
@@ -32,6 +33,21 @@ pub fn limits() -> Vec<Limit> {
             500,
             Expected::Limit,
             |_, n| strangers(n),
+        ),
+        limit(
+            "customers of whom a service is told who speaks for them",
+            REMAP,
+            500,
+            Expected::Limit,
+            |_, n| {
+                let stranger = || json!(format!("customers/{}", uuid::Uuid::new_v4()));
+                let speaker = |_| json!({"customer": stranger(), "speaker": stranger()});
+                vec![json!({
+                    "service": "interaction",
+                    "speakers": many(n, speaker),
+                    "time": "2026-01-02T03:04:05Z",
+                })]
+            },
         ),
         limit(
             "customers that a service is asked to attest",

@@ -13,6 +13,7 @@ mod history;
 pub(crate) mod import;
 pub(crate) mod imports;
 pub(crate) mod keys;
+pub(crate) mod merge;
 pub(crate) mod migrate;
 mod notice;
 pub(crate) mod relationship;

@@ -72,6 +72,8 @@ fn by(origin: &RevisionOrigin) -> String {
             let to = number(&origin.source_reference);
             format!("{}, back to {to}", origin.actor)
         }
+        RevisionSource::Merge => format!("{}, merge", origin.actor),
+        RevisionSource::Unmerge => format!("{}, unmerge", origin.actor),
     };
     for (word, said) in [("for", &origin.on_behalf_of), ("purpose", &origin.purpose)] {
         if !said.is_empty() {

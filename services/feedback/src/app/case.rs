@@ -1,9 +1,11 @@
 //! Cases: open → reply → resolve → close.
 
-use dossier_db::{Committed, Once};
+use std::collections::HashMap;
+
+use dossier_db::{Committed, Once, speaker};
 use dossier_filter::Filter;
 use dossier_kernel::id::CaseId;
-use dossier_kernel::{Ctx, Error, PageSize, Pii, Result, Timestamp};
+use dossier_kernel::{Ctx, CustomerId, Error, PageSize, Pii, Result, Timestamp};
 
 use super::subject::soon;
 use super::{App, Done};
@@ -63,6 +65,14 @@ impl App {
         page_token: &str,
     ) -> Result<(Vec<Case>, String)> {
         let filter = Filter::parse(filter, &CaseFields)?;
+        // The only ids are customers': whoever asks for one is shown the cases of all who are one with it.
+        let mut together = HashMap::new();
+        let reader = &self.db.reader_of(&ctx.tenant);
+        for id in filter.ids() {
+            let all = speaker::together(reader, &ctx.tenant, CustomerId(id)).await?;
+            together.insert(id, all.into_iter().map(CustomerId::uuid).collect());
+        }
+        let filter = filter.with_ids(&together);
         let (rows, next) = Cases::list(&self.db, &ctx.tenant, &filter, size, page_token).await?;
         let sight = self.sight(ctx)?;
         let cases = Cases::open(&self.vault, &self.db, &ctx.tenant, rows, sight).await?;

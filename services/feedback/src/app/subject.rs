@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use dossier_db::speaker;
 use dossier_kernel::id::{InvitationId, ResponseId};
 use dossier_kernel::{Ctx, CustomerId, Result};
 
@@ -17,7 +18,7 @@ const PAGE: u64 = 500;
 const WRITTEN_WITHIN: Duration = Duration::from_secs(20);
 
 impl App {
-    /// The customer's responses after the one given; none at the end.
+    /// The responses of the customer, and of who is one with it, after the one given; none at the end.
     pub async fn responses_of(
         &self,
         ctx: &Ctx,
@@ -25,22 +26,24 @@ impl App {
         after: Option<ResponseId>,
     ) -> Result<Vec<Response>> {
         let (reader, tenant) = (&self.db.reader_of(&ctx.tenant), &ctx.tenant);
-        let rows = Responses::of_customer(reader, tenant, customer, after, PAGE).await?;
+        let all = speaker::together(reader, tenant, customer).await?;
+        let rows = Responses::of_customers(reader, tenant, &all, after, PAGE).await?;
         let sight = self.sight(ctx)?;
         let responses = Responses::open(&self.vault, &self.db, tenant, rows, sight).await?;
         self.saw_responses(ctx, &responses).await?;
         Ok(responses)
     }
 
-    /// The customer's invitations after the one given; none at the end.
+    /// The invitations of the customer, and of who is one with it, after the one given; none at the end.
     pub async fn invitations_of(
         &self,
         ctx: &Ctx,
         customer: CustomerId,
         after: Option<InvitationId>,
     ) -> Result<Vec<Invitation>> {
-        let reader = &self.db.reader_of(&ctx.tenant);
-        Invitations::of_customer(reader, &ctx.tenant, customer, after, PAGE).await
+        let (reader, tenant) = (&self.db.reader_of(&ctx.tenant), &ctx.tenant);
+        let all = speaker::together(reader, tenant, customer).await?;
+        Invitations::of_customers(reader, tenant, &all, after, PAGE).await
     }
 }
 

@@ -2,8 +2,8 @@
 
 use dossier_kernel::{Ctx, CustomerId, Error, Reason, Result};
 use dossier_proto::common::v1 as common;
-use dossier_proto::profile::v1::LookupCustomersRequest;
 use dossier_proto::profile::v1::customer_service_client::CustomerServiceClient;
+use dossier_proto::profile::v1::{LookupCustomersRequest, LookupCustomersResult};
 use dossier_rpc::Channel;
 
 use crate::domain::{CustomerKey, Who};
@@ -17,7 +17,8 @@ impl Profile {
         Self(channel)
     }
 
-    /// The live customer meant; NOT_FOUND when there is none.
+    /// The live customer meant; NOT_FOUND when there is none. Of one that was merged into another it is
+    /// itself: what is written stays its own, whoever speaks for it.
     pub async fn resolve(&self, ctx: &Ctx, who: Who) -> Result<CustomerId> {
         let request = match who {
             Who::Customer(id) => LookupCustomersRequest {
@@ -40,10 +41,15 @@ impl Profile {
                 }
             })
             .await?;
-        let name = answer
-            .results
-            .first()
-            .map_or("", |result| result.customer.as_str());
+        // An older release of profile says no origin.
+        let name = answer.results.first().map_or("", |result| {
+            let LookupCustomersResult {
+                customer,
+                match_count: _,
+                origin,
+            } = result;
+            if origin.is_empty() { customer } else { origin }
+        });
         match (CustomerId::from_name(name), request.names.first()) {
             (Some(id), _) => Ok(id),
             (None, Some(asked)) => Err(Error::not_found(asked)),

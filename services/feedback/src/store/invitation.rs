@@ -72,16 +72,16 @@ impl Invitations {
     }
 
     /// A customer's, oldest first, after the one given.
-    pub async fn of_customer(
+    pub async fn of_customers(
         conn: &impl ConnectionTrait,
         tenant: &TenantId,
-        customer: CustomerId,
+        customers: &[CustomerId],
         after: Option<InvitationId>,
         limit: u64,
     ) -> Result<Vec<Invitation>> {
         let after = after.map_or(Uuid::nil(), InvitationId::uuid);
         let rows = find::<Entity>(tenant)
-            .filter(Column::CustomerId.eq(customer.uuid()))
+            .filter(Column::CustomerId.is_in(customers.iter().map(|id| id.uuid())))
             .filter(Column::InvitationId.gt(after))
             .order_by_asc(Column::InvitationId)
             .limit(limit)

@@ -1,6 +1,6 @@
 //! Everything that is sealed in feedback's tables, and all they hold of customers.
 
-use dossier_runtime::{Held, HeldTable, Outcomes, Told};
+use dossier_runtime::{Held, HeldTable, Outcomes, SPEAKERS, Told};
 use dossier_vault::{Owner, Registry, SealedTable};
 
 pub const REGISTRY: Registry = Registry {
@@ -57,6 +57,8 @@ pub const HELD: Held = Held {
         },
         HeldTable::by("response", "customer_id"),
         HeldTable::by("invitation", "customer_id"),
+        SPEAKERS[0],
+        SPEAKERS[1],
     ],
     // Scores, channels and states.
     told: Told::Blanked { but: |_| false },

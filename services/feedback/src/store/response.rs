@@ -249,16 +249,16 @@ impl Responses {
     }
 
     /// A customer's, oldest first, after the one given.
-    pub async fn of_customer(
+    pub async fn of_customers(
         conn: &impl ConnectionTrait,
         tenant: &TenantId,
-        customer: CustomerId,
+        customers: &[CustomerId],
         after: Option<ResponseId>,
         limit: u64,
     ) -> Result<Vec<ResponseRow>> {
         let after = after.map_or(Uuid::nil(), ResponseId::uuid);
         find::<Entity>(tenant)
-            .filter(Column::CustomerId.eq(customer.uuid()))
+            .filter(Column::CustomerId.is_in(customers.iter().map(|id| id.uuid())))
             .filter(Column::ResponseId.gt(after))
             .order_by_asc(Column::ResponseId)
             .limit(limit)

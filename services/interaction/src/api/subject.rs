@@ -2,7 +2,7 @@
 
 use dossier_db::Tx;
 use dossier_kernel::{Ctx, CustomerId, Error, Result, TenantId};
-use dossier_runtime::{Participant, Record};
+use dossier_runtime::{Participant, Record, Remapped};
 use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use prost::Message;
@@ -23,6 +23,16 @@ impl Participant for Subjects {
         _: &'t Tx,
         _: &'t TenantId,
         _: &'t [CustomerId],
+    ) -> BoxFuture<'t, Result<()>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    /// They are read together; nothing else follows of it.
+    fn remap<'t>(
+        &'t self,
+        _: &'t Tx,
+        _: &'t TenantId,
+        _: &'t [Remapped],
     ) -> BoxFuture<'t, Result<()>> {
         Box::pin(async { Ok(()) })
     }

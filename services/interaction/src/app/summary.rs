@@ -1,5 +1,6 @@
 //! What a customer did.
 
+use dossier_db::speaker;
 use dossier_kernel::{Ctx, CustomerId, Result};
 
 use super::Interactions;
@@ -15,13 +16,9 @@ impl Interactions {
         window_days: i32,
     ) -> Result<Summary> {
         let window = Window::last_days(window_days, self.now())?;
-        let buckets = store::summary(
-            &self.0.db.reader_of(&ctx.tenant),
-            &ctx.tenant,
-            customer,
-            window,
-        )
-        .await?;
+        let reader = &self.0.db.reader_of(&ctx.tenant);
+        let customers = speaker::together(reader, &ctx.tenant, customer).await?;
+        let buckets = store::summary(reader, &ctx.tenant, &customers, window).await?;
         Ok(Summary::of(buckets))
     }
 }

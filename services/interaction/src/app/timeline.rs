@@ -1,5 +1,6 @@
 //! Lists of interactions, page by page.
 
+use dossier_db::speaker;
 use dossier_filter::Filter;
 use dossier_kernel::paging::{PageSize, PageToken};
 use dossier_kernel::{Ctx, CustomerId, Result};
@@ -48,14 +49,18 @@ impl Interactions {
             order.as_str(),
         ];
         let after = PageToken::decode(&page_token, &asked)?;
+        let reader = &self.0.db.reader_of(&ctx.tenant);
+        let customers = match customer {
+            Some(customer) => Some(speaker::together(reader, &ctx.tenant, customer).await?),
+            None => None,
+        };
         let page = store::Page {
-            customer,
+            customers: customers.as_deref(),
             filter: &filter,
             order,
             after: after.as_ref().map(|token| token.after.as_slice()),
             size,
         };
-        let reader = &self.0.db.reader_of(&ctx.tenant);
         let (models, next) = store::list(reader, &ctx.tenant, page).await?;
         Ok(Listed {
             interactions: self.read(ctx, models).await?,

@@ -19,7 +19,8 @@ impl Profile {
     }
 
     /// The live customers behind up to 500 names and identifiers, in the order asked; `None` where
-    /// there is none.
+    /// there is none. Of a customer that was merged into another it is the customer itself: what is
+    /// recorded stays its own, whoever speaks for it.
     pub async fn lookup_customers(
         &self,
         ctx: &Ctx,
@@ -94,11 +95,14 @@ fn decode(result: &LookupCustomersResult) -> Result<Option<CustomerId>> {
     let LookupCustomersResult {
         customer,
         match_count: _,
+        origin,
     } = result;
     if customer.is_empty() {
         return Ok(None);
     }
-    CustomerId::from_name(customer)
+    // An older release of profile says no origin.
+    let name = if origin.is_empty() { customer } else { origin };
+    CustomerId::from_name(name)
         .map(Some)
         .ok_or_else(|| Error::internal("profile answered something that is no customer's name"))
 }

@@ -26,11 +26,11 @@ struct Row {
 pub async fn summary<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
-    customer: CustomerId,
+    customers: &[CustomerId],
     window: Window,
 ) -> Result<Vec<Bucket>> {
     let mut select = dossier_db::find::<Entity>(tenant)
-        .filter(Column::CustomerId.eq(customer.uuid()))
+        .filter(Column::CustomerId.is_in(customers.iter().map(|id| id.uuid())))
         .select_only()
         .columns([Column::Kind, Column::Channel, Column::Currency])
         .column_as(Column::Id.count(), "interaction_count")

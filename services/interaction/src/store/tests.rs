@@ -79,7 +79,7 @@ impl World {
         let (mut ids, mut after) = (Vec::new(), None);
         loop {
             let page = Page {
-                customer: None,
+                customers: None,
                 filter: &filter,
                 order,
                 after: after.as_deref(),
@@ -450,7 +450,7 @@ async fn the_database_sums_up_as_the_rules_do() {
             let tenant = &world.ctx.tenant;
             async move {
                 Summary::of(
-                    summary(reader, tenant, customer, window)
+                    summary(reader, tenant, &[customer], window)
                         .await
                         .expect("sums"),
                 )
@@ -473,7 +473,7 @@ async fn the_database_sums_up_as_the_rules_do() {
         let nobody = summary(
             reader,
             &world.ctx.tenant,
-            CustomerId::generate(),
+            &[CustomerId::generate()],
             Window::AllTime,
         );
         assert_eq!(Summary::of(nobody.await.expect("sums")), Summary::default());

@@ -17,7 +17,7 @@ const MESSAGE_BYTES: usize = 256;
 /// Which rows, in which order, from where.
 pub struct Page<'a> {
     /// `None`: of all customers.
-    pub customer: Option<CustomerId>,
+    pub customers: Option<&'a [CustomerId]>,
     pub filter: &'a Filter,
     pub order: Order,
     pub after: Option<&'a [KeyValue]>,
@@ -31,8 +31,9 @@ pub async fn list<C: ConnectionTrait>(
     page: Page<'_>,
 ) -> Result<(Vec<Model>, Option<Vec<KeyValue>>)> {
     let mut select = dossier_db::find::<Entity>(tenant).filter(page.filter.to_condition(&Stored)?);
-    if let Some(customer) = page.customer {
-        select = select.filter(Column::CustomerId.eq(customer.uuid()));
+    if let Some(customers) = page.customers {
+        let ids = customers.iter().map(|id| id.uuid());
+        select = select.filter(Column::CustomerId.is_in(ids));
     }
     let query = PageQuery {
         select,

@@ -146,10 +146,15 @@ pub const fn outcome(effect: Effect) -> wire::UpsertOutcome {
 }
 
 pub fn lookup(lookup: Lookup) -> wire::LookupCustomersResult {
-    let Lookup { customer, count } = lookup;
+    let Lookup {
+        customer,
+        origin,
+        count,
+    } = lookup;
     wire::LookupCustomersResult {
         customer: customer.map(CustomerId::to_name).unwrap_or_default(),
         match_count: i32::try_from(count).unwrap_or(i32::MAX),
+        origin: origin.map(CustomerId::to_name).unwrap_or_default(),
     }
 }
 

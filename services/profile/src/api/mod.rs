@@ -2,10 +2,10 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `customer_service`, `import_service`, `revision_service`, `attribute_definition_service`, `consent_service`, `relationship_service`, `tag_service`, `search_service`, `privacy_request_service`, `duplicate_service`, `api_key_service` | the handlers; each reads as a table of contents |
+//! | `customer_service`, `import_service`, `revision_service`, `attribute_definition_service`, `consent_service`, `relationship_service`, `merge_service`, `tag_service`, `search_service`, `privacy_request_service`, `duplicate_service`, `api_key_service` | the handlers; each reads as a table of contents |
 //! | `request`, `tag` | requests to commands |
 //! | `draft`, `mask` | what a message and its mask say about a customer |
-//! | `customer`, `revision`, `value`, `enums`, `attribute_definition`, `consent`, `consent_notice`, `relationship`, `api_key` | the domain's values to messages and back |
+//! | `customer`, `revision`, `value`, `enums`, `attribute_definition`, `consent`, `consent_notice`, `relationship`, `merge`, `api_key` | the domain's values to messages and back |
 //! | `watch` | changes to messages |
 //! | `entry`, `attribute_text` | what files say of customers, to drafts and from messages |
 //! | `privacy_request` | privacy requests and legal holds, to messages and back |
@@ -34,6 +34,8 @@ mod import;
 mod import_job;
 mod import_service;
 mod mask;
+mod merge;
+mod merge_service;
 mod privacy_export;
 mod privacy_request;
 mod privacy_request_service;
@@ -55,6 +57,7 @@ use dossier_proto::profile::v1::consent_service_server::ConsentServiceServer;
 use dossier_proto::profile::v1::customer_service_server::CustomerServiceServer;
 use dossier_proto::profile::v1::duplicate_service_server::DuplicateServiceServer;
 use dossier_proto::profile::v1::import_service_server::ImportServiceServer;
+use dossier_proto::profile::v1::merge_service_server::MergeServiceServer;
 use dossier_proto::profile::v1::privacy_request_service_server::PrivacyRequestServiceServer;
 use dossier_proto::profile::v1::relationship_service_server::RelationshipServiceServer;
 use dossier_proto::profile::v1::revision_service_server::RevisionServiceServer;
@@ -81,6 +84,7 @@ pub fn routes(profile: Profile) -> Routes {
         )))
         .add_service(configured!(ConsentServiceServer::new(api.clone())))
         .add_service(configured!(RelationshipServiceServer::new(api.clone())))
+        .add_service(configured!(MergeServiceServer::new(api.clone())))
         .add_service(configured!(TagServiceServer::new(api.clone())))
         .add_service(configured!(SearchServiceServer::new(api.clone())))
         .add_service(configured!(PrivacyRequestServiceServer::new(api.clone())))

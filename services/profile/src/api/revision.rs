@@ -9,7 +9,7 @@ use super::mask::Mask;
 use super::request::{NAME_WORDS, customer_name, once};
 use super::value::encode_time;
 use crate::app::{Deed, Mutation, Origins, Revised, Rollback, Seen};
-use crate::domain::{Customer, Difference, Found, Origin, Source, Violations};
+use crate::domain::{Customer, Difference, Found, MergeRecord, Origin, Source, Violations};
 
 pub fn rollback(request: wire::RollbackCustomerRequest) -> Result<(Rollback, Mutation)> {
     let mut problems = Violations::default();
@@ -122,6 +122,8 @@ fn origin(deed: Deed) -> wire::RevisionOrigin {
         Source::Import(id) => (wire::RevisionSource::Import, id.to_string()),
         Source::Undo(id) => (wire::RevisionSource::Undo, id.to_string()),
         Source::Rollback(to) => (wire::RevisionSource::Rollback, name(customer, to)),
+        Source::Merge(id) => (wire::RevisionSource::Merge, MergeRecord::name_of(id)),
+        Source::Unmerge(id) => (wire::RevisionSource::Unmerge, MergeRecord::name_of(id)),
     };
     wire::RevisionOrigin {
         actor,

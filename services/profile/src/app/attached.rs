@@ -10,14 +10,19 @@ use crate::store::{self, ChangeBody, ChangeKind, SealedCustomer};
 
 impl Profile {
     /// Reads a live customer that something is to be hung on; neither it nor what hangs on it is
-    /// changed by others before this transaction ends.
+    /// changed by others before this transaction ends. What is hung on a part of another stays the
+    /// part's; the row is that of who speaks for it.
     pub(super) async fn lock_live(
         &self,
         tx: &Tx,
         ctx: &Ctx,
         id: CustomerId,
     ) -> Result<(SealedCustomer, Sight)> {
-        let rows = store::customer::lock(tx.conn(), &ctx.tenant, &[id]).await?;
+        let mut rows = store::customer::lock(tx.conn(), &ctx.tenant, &[id]).await?;
+        if let Some(speaker) = rows.first().and_then(|row| row.merged_into) {
+            let speaker = CustomerId(speaker);
+            rows = store::customer::lock(tx.conn(), &ctx.tenant, &[speaker]).await?;
+        }
         let (row, sight) = self
             .visible(ctx, rows)?
             .pop()

@@ -15,6 +15,7 @@ use crate::domain::{
     judge_consent,
 };
 use crate::error::Error;
+use crate::store;
 use crate::store::consent_entry::{self, Model};
 use crate::store::consent_notice::{self, Which};
 
@@ -174,10 +175,12 @@ impl Profile {
         let query = [ctx.tenant.as_str(), "consents", &name, &instant];
         let token = PageToken::decode(page_token, &query)?;
         let (row, _) = self.find_visible(ctx, customer).await?;
+        let customer = row.id();
         let at = AsOf::of(at, self.0.clock.now());
         let reader = &self.0.db.reader_of(&ctx.tenant);
-        let mut ledgers = consent_entry::stances(reader, &ctx.tenant, &[customer], None).await?;
-        let ledger = ledgers.remove(&customer).unwrap_or_default();
+        let all = store::customer::with_parts(reader, &ctx.tenant, customer).await?;
+        let ledgers = consent_entry::stances(reader, &ctx.tenant, &all, None).await?;
+        let ledger: Vec<Stance> = ledgers.into_values().flatten().collect();
         let birth_date = row.birth_date()?;
         let named: BTreeSet<(&str, &str)> = ledger
             .iter()
@@ -221,10 +224,11 @@ impl Profile {
         let name = customer.to_name();
         let query = [ctx.tenant.as_str(), "consentEntries", &name];
         let token = PageToken::decode(page_token, &query)?;
-        let (_, sight) = self.find_visible(ctx, customer).await?;
+        let (row, sight) = self.find_visible(ctx, customer).await?;
         let after = token.as_ref().map(|token| token.after.as_slice());
         let reader = &self.0.db.reader_of(&ctx.tenant);
-        let page = consent_entry::page(reader, &ctx.tenant, customer, after, page_size.get());
+        let all = store::customer::with_parts(reader, &ctx.tenant, row.id()).await?;
+        let page = consent_entry::page(reader, &ctx.tenant, &all, after, page_size.get());
         let (rows, next) = page.await?;
         let consents = self.open_consents(ctx, rows, sight).await?;
         self.tell_audit_of_consents(ctx, &consents).await?;
@@ -258,11 +262,13 @@ impl Profile {
         consents: &[Consent],
     ) -> Result<()> {
         let mut shown = dossier_audit::Seen::of(CustomerId::COLLECTION);
-        let mut proven = consents.iter().filter(|one| one.evidence.is_some());
-        if let Some(one) = proven.next() {
-            // All are of one customer.
+        let proven = consents.iter().filter(|one| one.evidence.is_some());
+        let customers: BTreeSet<CustomerId> = proven.map(|one| one.customer).collect();
+        if !customers.is_empty() {
             shown.direct("evidence");
-            shown.resource(one.customer.uuid());
+        }
+        for customer in customers {
+            shown.resource(customer.uuid());
         }
         self.0.audit.saw(ctx, shown).await
     }

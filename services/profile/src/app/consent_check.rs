@@ -9,8 +9,7 @@ use dossier_kernel::{Ctx, CustomerId, Result, Timestamp};
 
 use super::{Profile, Question};
 use crate::domain::{AsOf, ConsentReason, Date, Stance, Verdict, judge_consent};
-use crate::store::consent_entry;
-use crate::store::customer_key;
+use crate::store::{consent_entry, customer, customer_key};
 
 /// Customers whose rows and ledgers are held at a time: any number may share an identifier.
 const CUSTOMERS_AT_ONCE: usize = 500;
@@ -98,19 +97,25 @@ impl Profile {
         questions: &[ConsentQuestion],
     ) -> Result<BTreeMap<CustomerId, Vec<usize>>> {
         let mut asked: BTreeMap<CustomerId, Vec<usize>> = BTreeMap::new();
-        let (mut keys, mut of_keys) = (Vec::new(), Vec::new());
+        let (mut keys, mut of_keys, mut names) = (Vec::new(), Vec::new(), Vec::new());
         for (index, question) in questions.iter().enumerate() {
             match &question.who {
                 Question::Key(key) => {
                     keys.push(key.clone());
                     of_keys.push(index);
                 }
-                Question::Name(id) => asked.entry(*id).or_default().push(index),
+                Question::Name(id) => names.push((*id, index)),
                 Question::Nobody => {}
             }
         }
         let blind = self.blind(&ctx.tenant, &keys).await?;
         let reader = &self.0.db.reader_of(&ctx.tenant);
+        let named: Vec<CustomerId> = names.iter().map(|(id, _)| *id).collect();
+        let lives = customer::lives(reader, &ctx.tenant, &named).await?;
+        for (id, index) in names {
+            let speaker = lives.get(&id).map_or(id, |life| life.speaker);
+            asked.entry(speaker).or_default().push(index);
+        }
         let holders = customer_key::holders(reader, &ctx.tenant, &blind).await?;
         let mut indexes: HashMap<_, Vec<usize>> = HashMap::new();
         for (key, index) in blind.into_iter().zip(of_keys) {
@@ -131,16 +136,22 @@ impl Profile {
         purposes: &[&str],
     ) -> Result<HashMap<CustomerId, Option<Known>>> {
         let reader = &self.0.db.reader_of(&ctx.tenant);
-        let rows = crate::store::customer::find_many(reader, &ctx.tenant, ids).await?;
+        let rows = customer::find_many(reader, &ctx.tenant, ids).await?;
         let live = rows.into_iter().filter(|row| row.delete_time.is_none());
         let live: Vec<_> = live.collect();
         let mut known: HashMap<_, _> = live.iter().map(|row| (row.id(), None)).collect();
         let rows = self.visible(ctx, live)?;
-        let mut ledgers = consent_entry::stances(reader, &ctx.tenant, ids, Some(purposes)).await?;
+        let mut parts = customer::parts(reader, &ctx.tenant, ids).await?;
+        let all = ids.iter().chain(parts.values().flatten());
+        let all: Vec<CustomerId> = all.copied().collect();
+        let mut ledgers = consent_entry::stances(reader, &ctx.tenant, &all, Some(purposes)).await?;
         for (row, _) in rows {
             let id = row.id();
             let birth_date = row.birth_date()?;
-            let ledger = ledgers.remove(&id).unwrap_or_default();
+            let parts = parts.remove(&id).unwrap_or_default();
+            let ids = std::iter::once(id).chain(parts);
+            let ledger = ids.flat_map(|id| ledgers.remove(&id).unwrap_or_default());
+            let ledger = ledger.collect();
             known.insert(id, Some(Known { birth_date, ledger }));
         }
         Ok(known)

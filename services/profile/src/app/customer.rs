@@ -55,17 +55,13 @@ impl Profile {
 
     /// Answers from the cache where it can: then no database is asked.
     pub async fn get_customer(&self, ctx: &Ctx, id: CustomerId) -> Result<Seen> {
-        let load = || async {
-            let row =
-                store::customer::find(&self.0.db.reader_of(&ctx.tenant), &ctx.tenant, id).await?;
-            Ok(row.map(|row| Loaded {
-                version: row.revision,
-                value: row,
-            }))
+        let cached = self.cached(ctx, id).await?;
+        let cached = match cached.merged_into {
+            Some(speaker) => self.cached(ctx, CustomerId(speaker)).await?,
+            None => cached,
         };
+        let id = cached.id();
         let key = cache_key(&ctx.tenant, id);
-        let cached = self.0.cache.get_or_load(&key, CACHED_FOR, load).await?;
-        let cached: Arc<SealedCustomer> = cached.ok_or(Error::NoCustomer(id))?;
         let seen = match self.show(ctx, &cached).await {
             Ok(seen) => seen,
             Err(_) => Box::pin(self.reread(ctx, &key, id)).await?,
@@ -73,6 +69,20 @@ impl Profile {
         let seen = seen.ok_or(Error::NoCustomer(id))?;
         self.tell_audit(ctx, std::slice::from_ref(&seen)).await?;
         Ok(seen)
+    }
+
+    async fn cached(&self, ctx: &Ctx, id: CustomerId) -> Result<Arc<SealedCustomer>> {
+        let load = || async {
+            let reader = self.0.db.reader_of(&ctx.tenant);
+            let row = store::customer::find_own(&reader, &ctx.tenant, id).await?;
+            Ok(row.map(|row| Loaded {
+                version: row.revision,
+                value: row,
+            }))
+        };
+        let key = cache_key(&ctx.tenant, id);
+        let cached = self.0.cache.get_or_load(&key, CACHED_FOR, load).await?;
+        Ok(cached.ok_or(Error::NoCustomer(id))?)
     }
 
     /// What was cached before a rotation that has ended since: the row itself is sealed anew.
@@ -87,8 +97,8 @@ impl Profile {
 
     /// In the order of `ids`; NOT_FOUND when one of them is missing.
     pub async fn batch_get_customers(&self, ctx: &Ctx, ids: &[CustomerId]) -> Result<Vec<Seen>> {
-        let rows =
-            store::customer::find_many(&self.0.db.reader_of(&ctx.tenant), &ctx.tenant, ids).await?;
+        let reader = self.0.db.reader_of(&ctx.tenant);
+        let (rows, speakers) = store::customer::find_speakers(&reader, &ctx.tenant, ids).await?;
         let found = self.open(&ctx.tenant, self.visible(ctx, rows)?).await?;
         self.tell_audit(ctx, &found).await?;
         let by_id: HashMap<CustomerId, Seen> = found
@@ -97,8 +107,8 @@ impl Profile {
             .collect();
         ids.iter()
             .map(|id| {
-                by_id
-                    .get(id)
+                let speaker = speakers.get(id).and_then(|speaker| by_id.get(speaker));
+                speaker
                     .cloned()
                     .ok_or_else(|| Error::NoCustomer(*id).into())
             })
@@ -158,6 +168,7 @@ impl Profile {
         self.mutate(ctx, mutation, move |unit| {
             Box::pin(async move {
                 let Locked { row, before, .. } = known(&unit, id).await?;
+                refuse_part(&row)?;
                 let mut after = before.clone();
                 if !after.delete(unit.now) {
                     return Ok(Saved::unchanged(row, before));
@@ -194,6 +205,7 @@ impl Profile {
         self.mutate(ctx, mutation, move |unit| {
             Box::pin(async move {
                 let Locked { row, before, .. } = known(&unit, id).await?;
+                refuse_part(&row)?;
                 let mut after = before.clone();
                 if !after.undelete(unit.now) {
                     return Err(Error::NotDeleted(id).into());
@@ -210,6 +222,14 @@ impl Profile {
             })
         })
         .await
+    }
+}
+
+/// What is a part of another customer is not changed by its own name.
+pub(super) fn refuse_part(row: &SealedCustomer) -> Result<(), Error> {
+    match row.merged_into {
+        Some(speaker) => Err(Error::IsPart(row.id(), CustomerId(speaker))),
+        None => Ok(()),
     }
 }
 
@@ -236,6 +256,7 @@ impl Unit<'_> {
             before,
             sight: _,
         } = locked;
+        refuse_part(&row)?;
         if before.delete_time.is_some() {
             return Err(Error::Deleted(before.id).into());
         }

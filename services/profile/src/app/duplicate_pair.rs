@@ -48,9 +48,11 @@ impl Profile {
             let (rows, next) = page.await?;
             let customers: Vec<CustomerId> = rows.iter().flat_map(Model::customers).collect();
             let shown = self.live_and_visible(ctx, &customers).await?;
+            // Who became a part of another is nobody's duplicate any more.
+            let own = |id: &CustomerId| shown.get(id) == Some(id);
             let rows = rows
                 .into_iter()
-                .filter(|row| row.customers().iter().all(|id| shown.contains(id)));
+                .filter(|row| row.customers().iter().all(own));
             for row in rows {
                 pairs.push(row.into_pair()?);
             }

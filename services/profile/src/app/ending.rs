@@ -7,6 +7,7 @@ use dossier_db::{Change, Lease, Tx};
 use dossier_kernel::{CustomerId, Error as Failure, Result, TenantId, Timestamp};
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use uuid::Uuid;
 
 use super::Profile;
 use super::erasure::of_service;
@@ -96,10 +97,10 @@ impl Ending {
             erased: &self.erased,
             held: &self.held,
         };
-        for subject in &self.subjects {
-            let Some(id) = subject.request_id else {
-                continue;
-            };
+        // One can be about several, who were merged.
+        let requests = self.subjects.iter().filter_map(|one| one.request_id);
+        let requests: BTreeSet<Uuid> = requests.collect();
+        for id in requests {
             let row = store::privacy_request::find(tx.conn(), &self.tenant, id).await?;
             let Some(row) = row else {
                 continue;

@@ -70,6 +70,9 @@ impl Profile {
             Box::pin(async move {
                 let mut waiting = store::erasure_subject::waiting(tx, &of, BATCH_MAX).await?;
                 let locked = waiting.len() as u64;
+                if locked == BATCH_MAX {
+                    leave_rest(&mut waiting);
+                }
                 // A hold that was set while this waited for the row is seen only now.
                 let ids: Vec<Uuid> = waiting.iter().map(|one| one.customer_id).collect();
                 let held = store::legal_hold::held(tx.conn(), &of, &ids).await?;
@@ -256,6 +259,16 @@ impl Profile {
         });
         work.await?;
         Ok(())
+    }
+}
+
+/// All whom one request is about are erased together, or its certificate would come before the last of
+/// them: there are fewer than a batch.
+fn leave_rest(waiting: &mut Vec<Subject>) {
+    let request = |one: Option<&Subject>| one.and_then(|one| one.request_id);
+    let last = request(waiting.last());
+    if last.is_some() && last != request(waiting.first()) {
+        waiting.retain(|one| one.request_id != last);
     }
 }
 

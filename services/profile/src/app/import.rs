@@ -184,7 +184,15 @@ impl Profile {
         let finish = self.0.db.write(ctx, move |tx| {
             Box::pin(async move {
                 let (from, to) = ([ImportState::Running], ImportState::Succeeded);
-                store::import::turn(tx, &tenant, id, &from, to, now).await
+                if store::import::turn(tx, &tenant, id, &from, to, now).await? {
+                    return Ok(());
+                }
+                match state_of(tx, &tenant, id).await? {
+                    ImportState::Running | ImportState::Succeeded => Ok(()),
+                    ImportState::Undoing | ImportState::Undone => {
+                        Err(Error::ImportUndone(id).into())
+                    }
+                }
             })
         });
         finish.await?;
@@ -254,7 +262,12 @@ impl Profile {
                 };
                 let counts = written.counts(place);
                 if !store::import::advance(tx, &tenant, id, counts, now).await? {
-                    return Err(Error::ImportUndone(id).into());
+                    return Err(match state_of(tx, &tenant, id).await? {
+                        // It has ended without these rows.
+                        ImportState::Running | ImportState::Succeeded => Error::AnotherFile(id),
+                        ImportState::Undoing | ImportState::Undone => Error::ImportUndone(id),
+                    }
+                    .into());
                 }
                 import_batch::insert(tx, written.row(&tenant, id, place)?).await?;
                 Ok(written)
@@ -365,6 +378,11 @@ impl Written {
 
 fn stored(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+async fn state_of(tx: &Tx, tenant: &TenantId, import: Uuid) -> Result<ImportState> {
+    let row = store::import::find(tx.conn(), tenant, import).await?;
+    Ok(row.ok_or(Error::NoImport(import))?.into_import()?.state)
 }
 
 /// What was written of these rows before. FAILED_PRECONDITION where those were others.

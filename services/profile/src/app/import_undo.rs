@@ -62,7 +62,7 @@ impl Profile {
     }
 
     /// Goes on with every import that is being undone; says how many changes were taken back. One that
-    /// fails stops no other.
+    /// fails is tried again later.
     pub async fn undo_imports(&self) -> Result<u64> {
         let all = self.0.db.reader_of(&TenantId::all());
         let mut undone = 0;
@@ -161,8 +161,8 @@ impl Unit<'_> {
                     undone += 1;
                     continue;
                 }
-                Undo::Delete(after) => (ChangeKind::Deleted, after, Vec::new()),
-                Undo::Restore(after, changed) => (ChangeKind::Updated, after, changed),
+                Undo::Delete(after) => (ChangeKind::Deleted, *after, Vec::new()),
+                Undo::Restore(after, changed) => (ChangeKind::Updated, *after, changed),
             };
             undone += 1;
             edits.push(Edit {
@@ -253,6 +253,7 @@ impl Unit<'_> {
             let newest = files.get(customer).map(|file| &file.before);
             let newest = newest.filter(|file| file.revision == *revision).cloned();
             if let Some(after) = newest.or_else(|| opened.remove(&(*customer, *revision))) {
+                let (before, after) = (Box::new(before), Box::new(after));
                 made.insert(*customer, Made::Revision { before, after });
             }
         }

@@ -18,15 +18,11 @@ impl Profile {
         reason: String,
         once: Option<Once>,
     ) -> Result<LegalHold> {
-        let hold = LegalHold {
-            customer,
-            reason,
-            create_time: self.0.clock.now(),
-            creator: ctx.principal.to_string(),
-        };
+        let (now, creator) = (self.0.clock.now(), ctx.principal.to_string());
         let tenant = ctx.tenant.clone();
         let work = self.0.db.write_once(ctx, once, move |tx| {
             Box::pin(async move {
+                let customer = store::customer::speaker(tx.conn(), &tenant, customer).await?;
                 // Also of a customer who waits to be erased, whom nobody else sees.
                 let rows = store::customer::lock(tx.conn(), &tenant, &[customer]).await?;
                 if rows.is_empty() {
@@ -36,10 +32,22 @@ impl Profile {
                 if listed.is_some_and(|one| one.erasure_id.is_some()) {
                     return Err(Error::BeingErased(customer).into());
                 }
-                let row = Model::of(&tenant, &hold);
-                store::legal_hold::save(tx, &tenant, row.clone()).await?;
+                let held = |customer| {
+                    let (reason, creator) = (reason.clone(), creator.clone());
+                    let hold = LegalHold {
+                        customer,
+                        reason,
+                        create_time: now,
+                        creator,
+                    };
+                    Model::of(&tenant, &hold)
+                };
+                // Those who were merged into it are kept as well.
+                for one in store::customer::with_parts(tx.conn(), &tenant, customer).await? {
+                    store::legal_hold::save(tx, &tenant, held(one)).await?;
+                }
                 tx.touch(customer.to_name(), ["legal_hold"]);
-                Ok(row)
+                Ok(held(customer))
             })
         });
         Ok(work.await?.value.into_hold())
@@ -47,6 +55,7 @@ impl Profile {
 
     pub async fn get_legal_hold(&self, ctx: &Ctx, customer: CustomerId) -> Result<LegalHold> {
         let reader = self.0.db.reader_of(&ctx.tenant);
+        let customer = store::customer::speaker(&reader, &ctx.tenant, customer).await?;
         let row = store::legal_hold::find(&reader, &ctx.tenant, customer).await?;
         Ok(row.ok_or(Error::NotHeld(customer))?.into_hold())
     }
@@ -60,9 +69,12 @@ impl Profile {
         let tenant = ctx.tenant.clone();
         let work = self.0.db.write_once(ctx, once, move |tx| {
             Box::pin(async move {
+                let customer = store::customer::speaker(tx.conn(), &tenant, customer).await?;
                 let row = store::legal_hold::find(tx.conn(), &tenant, customer).await?;
                 let row = row.ok_or(Error::NotHeld(customer))?;
-                store::legal_hold::delete(tx, &tenant, customer).await?;
+                for one in store::customer::with_parts(tx.conn(), &tenant, customer).await? {
+                    store::legal_hold::delete(tx, &tenant, one).await?;
+                }
                 tx.touch(customer.to_name(), ["legal_hold"]);
                 Ok(row)
             })

@@ -24,6 +24,8 @@ pub enum Question {
 pub struct Lookup {
     /// Where several customers share it, the one that was made first.
     pub customer: Option<CustomerId>,
+    /// Whose it was before customers became one.
+    pub origin: Option<CustomerId>,
     /// How many live customers have it.
     pub count: u32,
 }
@@ -38,7 +40,7 @@ impl Profile {
         let reader = &self.0.db.reader_of(&ctx.tenant);
         let mut answers = vec![Lookup::default(); questions.len()];
         let (mut keys, mut names) = (Vec::new(), Vec::new());
-        let (mut of_keys, mut of_names) = (Vec::new(), Vec::new());
+        let (mut of_keys, mut asked_by_name) = (Vec::new(), Vec::new());
         for (index, question) in questions.into_iter().enumerate() {
             match question {
                 Question::Key(key) => {
@@ -47,7 +49,7 @@ impl Profile {
                 }
                 Question::Name(id) => {
                     names.push(id);
-                    of_names.push(index);
+                    asked_by_name.push(index);
                 }
                 Question::Nobody => {}
             }
@@ -58,22 +60,27 @@ impl Profile {
         let mut found: HashMap<_, Lookup> = HashMap::with_capacity(holders.len());
         let lives = store::customer::lives(reader, &ctx.tenant, &names).await?;
         let named = holders.iter().map(|holder| holder.customer);
-        let unseen = self.unseen(ctx, named.chain(names.iter().copied())).await?;
+        let of_names = lives.values().map(|life| life.speaker);
+        let unseen = self.unseen(ctx, named.chain(of_names)).await?;
         let known = |holder: &Holder| !holder.deleted && !unseen.contains(&holder.customer);
         for holder in holders.into_iter().filter(known) {
             let entry = found.entry(holder.key).or_default();
             // Holders come in the order in which they were made.
             entry.customer.get_or_insert(holder.customer);
+            entry.origin.get_or_insert(holder.origin);
             entry.count += 1;
         }
         for (key, index) in blind.iter().zip(of_keys) {
             answers[index] = found.get(key).copied().unwrap_or_default();
         }
 
-        for (id, index) in names.into_iter().zip(of_names) {
-            if lives.get(&id).is_some_and(|life| !life.deleted) && !unseen.contains(&id) {
+        for (id, index) in names.into_iter().zip(asked_by_name) {
+            let life = lives.get(&id).filter(|life| !life.deleted);
+            let speaker = life.map(|life| life.speaker);
+            if let Some(speaker) = speaker.filter(|speaker| !unseen.contains(speaker)) {
                 answers[index] = Lookup {
-                    customer: Some(id),
+                    customer: Some(speaker),
+                    origin: Some(id),
                     count: 1,
                 };
             }

@@ -8,6 +8,7 @@ use super::Profile;
 use super::relationship::instant_of;
 use crate::domain::{CustomerType, LEVELS_MAX, Relationship, RelationshipType, Span, Violations};
 use crate::error::Error;
+use crate::store::customer;
 use crate::store::relationship::{self as store, Which};
 
 /// The most members that an answer shows.
@@ -50,6 +51,7 @@ impl Profile {
         at: Option<Timestamp>,
     ) -> Result<Household> {
         let (row, _) = self.find_visible(ctx, customer).await?;
+        let customer = row.id();
         let none = || Error::NoHousehold(customer);
         if row.delete_time.is_some() {
             return Err(none().into());
@@ -97,6 +99,7 @@ impl Profile {
         extent: Extent,
     ) -> Result<Tree> {
         let (row, _) = self.find_visible(ctx, customer).await?;
+        let customer = row.id();
         if row.delete_time.is_some() {
             return Err(Error::NoCustomer(customer).into());
         }
@@ -181,9 +184,16 @@ impl Profile {
     }
 
     /// The relationships whose ends are both live and visible, at most so many, in the order in which
-    /// they were made.
+    /// they were made. Those of parts are of who speaks for them.
     async fn shown(&self, ctx: &Ctx, which: Which<'_>, limit: usize) -> Result<Vec<Relationship>> {
         let reader = self.0.db.reader_of(&ctx.tenant);
+        let from = self.with_all_parts(ctx, which.from).await?;
+        let to = self.with_all_parts(ctx, which.to).await?;
+        let which = Which {
+            from: from.as_deref(),
+            to: to.as_deref(),
+            ..which
+        };
         let mut shown: Vec<Relationship> = Vec::new();
         let mut after = None;
         loop {
@@ -194,13 +204,28 @@ impl Profile {
                 part.iter().flat_map(|edge| [edge.from, edge.to]).collect();
             let ends: Vec<CustomerId> = ends.into_iter().collect();
             let seen = self.live_and_visible(ctx, &ends).await?;
-            let both = |edge: &Relationship| seen.contains(&edge.from) && seen.contains(&edge.to);
+            let both = part.into_iter().filter_map(|edge| {
+                let (from, to) = (*seen.get(&edge.from)?, *seen.get(&edge.to)?);
+                (from != to).then_some(Relationship { from, to, ..edge })
+            });
             let room = limit - shown.len();
-            shown.extend(part.into_iter().filter(both).take(room));
+            shown.extend(both.take(room));
             if is_last || shown.len() == limit {
                 return Ok(shown);
             }
         }
+    }
+
+    async fn with_all_parts(
+        &self,
+        ctx: &Ctx,
+        ids: Option<&[CustomerId]>,
+    ) -> Result<Option<Vec<CustomerId>>> {
+        let Some(ids) = ids else { return Ok(None) };
+        let reader = self.0.db.reader_of(&ctx.tenant);
+        let parts = customer::parts(&reader, &ctx.tenant, ids).await?;
+        let all = ids.iter().chain(parts.values().flatten());
+        Ok(Some(all.copied().collect()))
     }
 }
 

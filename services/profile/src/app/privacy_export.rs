@@ -65,17 +65,28 @@ impl Profile {
         let customer = request.customer;
         let row = store::customer::find(&reader, &ctx.tenant, customer).await?;
         let row = row.filter(|row| row.erase_time.is_none());
-        let row = row.ok_or(Error::NoCustomer(customer))?;
-        let seen = self.open(&ctx.tenant, vec![(row, WHOLE)]).await?;
+        let customer = row.ok_or(Error::NoCustomer(customer))?.id();
+        // With those that were merged into it: a person is told what they were, too.
+        let all = store::customer::with_parts(&reader, &ctx.tenant, customer).await?;
+        let rows = store::customer::find_many(&reader, &ctx.tenant, &all).await?;
+        let mut rows: Vec<_> = rows.into_iter().map(|row| (row, WHOLE)).collect();
+        rows.sort_unstable_by_key(|(row, _)| (row.merged_into.is_some(), row.id));
+        let seen = self.open(&ctx.tenant, rows).await?;
         self.tell_audit(ctx, &seen).await?;
         let file = seen
             .into_iter()
             .map(|seen| Ok(Line::Customer(Box::new(seen))));
-        let own = stream::iter(file)
-            .chain(self.pages(ctx, customer, Self::consents_of))
-            .chain(self.pages(ctx, customer, Self::relationships_of))
-            .chain(self.pages(ctx, customer, Self::duplicate_pairs_of))
-            .chain(self.pages(ctx, customer, Self::revisions_of));
+        let profile = (self.clone(), ctx.clone());
+        let hanging = stream::iter(all).flat_map(move |one| {
+            let (profile, ctx) = &profile;
+            let consents = profile.pages(ctx, one, Self::consents_of);
+            let relationships = profile.pages(ctx, one, Self::relationships_of);
+            let pairs = profile.pages(ctx, one, Self::duplicate_pairs_of);
+            let revisions = profile.pages(ctx, one, Self::revisions_of);
+            let own = consents.chain(relationships);
+            own.chain(pairs).chain(revisions)
+        });
+        let own = stream::iter(file).chain(hanging);
         let asking = ctx.clone();
         let theirs = stream::iter(self.0.neighbours.clone())
             .then(move |neighbour| told(neighbour, asking.clone(), customer))
@@ -117,8 +128,8 @@ impl Profile {
         async move {
             let (tenant, size) = (&ctx.tenant, ROWS.get());
             let reader = self.0.db.reader_of(tenant);
-            let page =
-                store::consent_entry::page(&reader, tenant, customer, after.as_deref(), size);
+            let (of, after) = ([customer], after.as_deref());
+            let page = store::consent_entry::page(&reader, tenant, &of, after, size);
             let (rows, next) = page.await?;
             let consents = self.open_consents(ctx, rows, WHOLE).await?;
             self.tell_audit_of_consents(ctx, &consents).await?;
@@ -138,7 +149,8 @@ impl Profile {
             let (tenant, size) = (&ctx.tenant, ROWS.get());
             let reader = self.0.db.reader_of(tenant);
             let after = after.as_deref();
-            let page = store::relationship::page(&reader, tenant, customer, None, after, size);
+            let of = [customer];
+            let page = store::relationship::page(&reader, tenant, &of, None, after, size);
             let (rows, next) = page.await?;
             let lines = rows.into_iter().map(|row| {
                 let relationship = row.into_relationship()?.seen_from(customer);
@@ -183,7 +195,7 @@ impl Profile {
     ) -> BoxFuture<'p, Result<Page>> {
         async move {
             let reader = self.0.db.reader_of(&ctx.tenant);
-            let row = store::customer::find(&reader, &ctx.tenant, customer).await?;
+            let row = store::customer::find_own(&reader, &ctx.tenant, customer).await?;
             let row = row.filter(|row| row.erase_time.is_none());
             let row = row.ok_or(Error::NoCustomer(customer))?;
             let newest = (Version::try_from(row)?, WHOLE);

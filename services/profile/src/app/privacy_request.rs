@@ -41,6 +41,8 @@ impl Profile {
             Box::pin(async move {
                 let now = profile.0.clock.now();
                 let creator = inside.principal.to_string();
+                let customer =
+                    store::customer::speaker(tx.conn(), &inside.tenant, customer).await?;
                 let request = PrivacyRequest::new(customer, kind, creator, now);
                 let (id, tenant) = (request.id, inside.tenant.clone());
                 store::privacy_request::insert(tx, Model::of(&tenant, &request)).await?;
@@ -123,9 +125,14 @@ impl Profile {
                 store::privacy_request::end(tx, &tenant, id, end).await?;
                 tx.touch(request.to_name(), ["state", "cancel_reason"]);
                 // The customer of an ERASE can be seen again, deleted as it is.
-                let erases = request.kind == PrivacyRequestType::Erase;
-                if erases && !erasure_subject::withdraw(tx, &tenant, request.customer).await? {
-                    return Err(Error::NotPending(id).into());
+                if request.kind != PrivacyRequestType::Erase {
+                    return Ok(());
+                }
+                let all = store::customer::with_parts(tx.conn(), &tenant, request.customer);
+                for customer in all.await? {
+                    if !erasure_subject::withdraw(tx, &tenant, customer).await? {
+                        return Err(Error::NotPending(id).into());
+                    }
                 }
                 Ok(())
             })
@@ -184,8 +191,14 @@ impl Unit<'_> {
         if request.kind != PrivacyRequestType::Erase {
             return Ok(());
         }
-        let hold = store::legal_hold::find(self.tx.conn(), &self.tenant, customer).await?;
-        if hold.is_some() {
+        let conn = self.tx.conn();
+        // Those who were merged into it are erased with it.
+        let all = store::customer::with_parts(conn, &self.tenant, customer).await?;
+        let ids: Vec<Uuid> = all.iter().map(|id| id.uuid()).collect();
+        if !store::legal_hold::held(conn, &self.tenant, &ids)
+            .await?
+            .is_empty()
+        {
             return Err(Error::Held(customer).into());
         }
         let Locked { row, before, .. } = locked;
@@ -202,12 +215,13 @@ impl Unit<'_> {
             };
             self.replace(&[edit]).await?;
         }
-        let enlisted = Enlisted {
+        let enlisted = all.into_iter().map(|customer| Enlisted {
             customer,
             request: Some(request.id),
             hide_time: self.now,
-        };
-        erasure_subject::enlist(self.tx, &self.tenant, &[enlisted], self.now).await?;
+        });
+        let enlisted: Vec<Enlisted> = enlisted.collect();
+        erasure_subject::enlist(self.tx, &self.tenant, &enlisted, self.now).await?;
         Ok(())
     }
 }

@@ -9,6 +9,8 @@ use crate::domain::erasure::BATCH_MAX;
 use crate::store::erasure_subject::Enlisted;
 use crate::store::{self, SealedCustomer};
 
+const ENLISTED_AT_ONCE: usize = 500;
+
 impl Profile {
     /// Has everybody erased who is due and not held, of all tenants; says how many customers that
     /// are. They are gone when [`Profile::erase_customers`] has done its work.
@@ -38,15 +40,24 @@ impl Profile {
         let work = self.0.db.write(&ctx, move |tx| {
             Box::pin(async move {
                 let rows = store::purge::lock(tx, &tenant, &ids, now).await?;
-                let enlisted = rows.iter().map(|row| Enlisted {
-                    customer: row.id(),
-                    request: None,
-                    // Nobody has found a deleted customer since.
-                    hide_time: row.delete_time.map_or(now, Timestamp),
+                let ids: Vec<CustomerId> = rows.iter().map(SealedCustomer::id).collect();
+                // Those who were merged into one go with it.
+                let parts = store::customer::parts(tx.conn(), &tenant, &ids).await?;
+                let enlisted = rows.iter().flat_map(|row| {
+                    let parts = parts.get(&row.id()).into_iter().flatten().copied();
+                    let all = std::iter::once(row.id()).chain(parts);
+                    all.map(|customer| Enlisted {
+                        customer,
+                        request: None,
+                        // Nobody has found a deleted customer since.
+                        hide_time: row.delete_time.map_or(now, Timestamp),
+                    })
                 });
                 let enlisted: Vec<Enlisted> = enlisted.collect();
-                store::erasure_subject::enlist(tx, &tenant, &enlisted, now).await?;
-                Ok(rows.iter().map(SealedCustomer::id).collect())
+                for some in enlisted.chunks(ENLISTED_AT_ONCE) {
+                    store::erasure_subject::enlist(tx, &tenant, some, now).await?;
+                }
+                Ok(ids)
             })
         });
         let hidden: Vec<CustomerId> = work.await?.value;

@@ -48,6 +48,14 @@ pub fn reindex<'t>(
                 held.push((BlindKey { kind, index }, id));
             }
         }
+        let ids: Vec<CustomerId> = held.iter().map(|(_, id)| *id).collect();
+        let parts = store::customer::parts(tx.conn(), tenant, &ids).await?;
+        if !parts.is_empty() {
+            // What a part has stays the part's, although the file of who speaks for it has it too.
+            let keys: Vec<BlindKey> = held.iter().map(|(key, _)| *key).collect();
+            let own = customer_key::rows(tx.conn(), tenant, &keys).await?;
+            held.retain(|one| !parts.contains_key(&one.1) || own.contains(one));
+        }
         let added = customer_key::complete(tx, tenant, held).await?
             + customer_term::insert(tx, tenant, found_by).await?;
         Ok(Reindexed { last, added })

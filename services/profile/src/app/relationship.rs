@@ -1,12 +1,13 @@
 //! Who belongs to whom: written down, ended, listed.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use dossier_db::{Committed, Once, Tx};
 use dossier_kernel::{Ctx, CustomerId, PageSize, PageToken, Result, Timestamp};
 use uuid::Uuid;
 
 use super::Profile;
+use super::customer::refuse_part;
 use crate::domain::{
     CustomerType, LEVELS_MAX, NewRelationship, Relationship, RelationshipType, Span, Violations,
     climb,
@@ -167,6 +168,7 @@ impl Profile {
             rows.map(|(row, _)| (row.id(), row)).collect();
         let mut take = |id| -> Result<SealedCustomer> {
             let row = rows.remove(&id).ok_or(Error::NoCustomer(id))?;
+            refuse_part(&row)?;
             match row.delete_time {
                 Some(_) => Err(Error::Deleted(id).into()),
                 None => Ok(row),
@@ -195,7 +197,9 @@ impl Profile {
                 let ends = [CustomerId(found.from_id), CustomerId(found.to_id)];
                 let both = stores::customer::lock(tx.conn(), tenant, &ends).await?;
                 let seen = profile.visible(&inside, both)?;
-                let is_live = seen.iter().any(|(row, _)| row.delete_time.is_none());
+                let is_live =
+                    |row: &SealedCustomer| row.delete_time.is_none() || row.merged_into.is_some();
+                let is_live = seen.iter().any(|(row, _)| is_live(row));
                 if seen.len() < ends.len() || !is_live {
                     return Err(Error::NoRelationship(id).into());
                 }
@@ -253,29 +257,45 @@ impl Profile {
         let reader = &self.0.db.reader_of(&ctx.tenant);
         let during = at.map(instant_of);
         let size = page_size.get();
-        let page = store::page(reader, &ctx.tenant, customer, during, after, size);
+        let all = stores::customer::with_parts(reader, &ctx.tenant, row.id()).await?;
+        let page = store::page(reader, &ctx.tenant, &all, during, after, size);
         let (rows, next) = page.await?;
         let mut relationships = Vec::with_capacity(rows.len());
         for row in rows {
-            relationships.push(row.into_relationship()?.seen_from(customer));
+            let own = [row.from_id, row.to_id].map(CustomerId);
+            let own = own.into_iter().find(|end| all.contains(end));
+            let seen = row.into_relationship()?.seen_from(own.unwrap_or(customer));
+            // What parts of one customer were of each other shows when they are several again.
+            if !all.contains(&seen.to) {
+                relationships.push(seen);
+            }
         }
         let others: Vec<CustomerId> = relationships.iter().map(|one| one.to).collect();
         let shown = self.live_and_visible(ctx, &others).await?;
-        relationships.retain(|one| shown.contains(&one.to));
+        relationships.retain_mut(|one| match shown.get(&one.to) {
+            Some(speaker) => {
+                one.to = *speaker;
+                true
+            }
+            None => false,
+        });
         Ok((relationships, PageToken::next(&query, next)))
     }
 
-    /// Those of the customers who are not deleted and whom the caller may see.
+    /// Those of the customers who are not deleted and whom the caller may see, each with who speaks
+    /// for it: what is asked of a part is asked of them.
     pub(super) async fn live_and_visible(
         &self,
         ctx: &Ctx,
         ids: &[CustomerId],
-    ) -> Result<HashSet<CustomerId>> {
+    ) -> Result<HashMap<CustomerId, CustomerId>> {
         let reader = self.0.db.reader_of(&ctx.tenant);
-        let rows = stores::customer::find_many(&reader, &ctx.tenant, ids).await?;
+        let (rows, speakers) = stores::customer::find_speakers(&reader, &ctx.tenant, ids).await?;
         let rows = self.visible(ctx, rows)?.into_iter();
         let live = rows.filter(|(row, _)| row.delete_time.is_none());
-        Ok(live.map(|(row, _)| row.id()).collect())
+        let live: HashSet<CustomerId> = live.map(|(row, _)| row.id()).collect();
+        let speakers = speakers.into_iter();
+        Ok(speakers.filter(|(_, id)| live.contains(id)).collect())
     }
 }
 

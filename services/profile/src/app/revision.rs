@@ -93,6 +93,7 @@ impl Profile {
         read_time: Timestamp,
     ) -> Result<Seen> {
         let (newest, sight) = self.newest(ctx, id).await?;
+        let id = newest.outline.id;
         // A time that a file has was given by us, whatever this process' clock says of it.
         if read_time > self.0.clock.now().max(newest.outline.update_time) {
             let words = "must not be in the future";
@@ -195,6 +196,7 @@ impl Profile {
     /// Goes back as far as it takes to find where every value comes from.
     pub async fn get_provenance(&self, ctx: &Ctx, id: CustomerId) -> Result<Origins> {
         let (newest, sight) = self.newest(ctx, id).await?;
+        let id = newest.outline.id;
         let mut after = Deed::of(&newest);
         let customer = self.open_versions(ctx, vec![newest], sight).await?.pop();
         let customer = customer.ok_or(Error::NoCustomer(id))?;
@@ -323,7 +325,7 @@ impl Profile {
 
 impl Unit<'_> {
     /// A customer as it was at a revision, as far as the caller sees it.
-    async fn past(&self, locked: &Locked, revision: i64) -> Result<Customer> {
+    pub(super) async fn past(&self, locked: &Locked, revision: i64) -> Result<Customer> {
         let Locked { row, sight, .. } = locked;
         let (id, conn) = (row.id(), self.tx.conn());
         let version = match revision == row.revision {

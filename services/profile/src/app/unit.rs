@@ -51,7 +51,7 @@ pub(super) struct Saved {
 
 /// A customer before and after, and what the feed says about it.
 pub(super) struct Edit {
-    /// The row that is replaced.
+    /// The row that is replaced; who speaks for the customer then is in it already.
     pub row: SealedCustomer,
     pub before: Customer,
     pub after: Customer,
@@ -299,7 +299,8 @@ impl Unit<'_> {
             let Edit { before, after, .. } = edit;
             let key = keys.get(&after.id).ok_or_else(|| keyless(after.id))?;
             let origin = store::write_origin(&self.origin(after.revision, edit.told()))?;
-            let row = store::seal(&self.tenant, after, key, origin)?;
+            let mut row = store::seal(&self.tenant, after, key, origin)?;
+            row.merged_into = edit.row.merged_into;
             let was = store::revision::Model::of(&edit.row, key)?;
             rows.push(row.clone());
             let differ = Difference::between(&before.keys(), &after.keys());

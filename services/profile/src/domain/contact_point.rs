@@ -29,7 +29,7 @@ pub struct ContactPoint {
 }
 
 impl ContactPoint {
-    fn is_same_as(&self, other: &Self) -> bool {
+    pub(super) fn is_same_as(&self, other: &Self) -> bool {
         self.kind == other.kind && self.normalized == other.normalized
     }
 

@@ -247,7 +247,7 @@ impl Customer {
         }
     }
 
-    fn touch(&mut self, now: Timestamp) {
+    pub(super) fn touch(&mut self, now: Timestamp) {
         self.revision += 1;
         // A clock that was set back must not make a file older than it was.
         self.update_time = now.max(self.update_time);
@@ -276,7 +276,7 @@ impl Customer {
             unseen,
             problems: _,
         } = draft;
-        let was_made = self.made_name().as_deref() == Some(self.display_name.expose().as_str());
+        let was_made = self.has_made_name();
         given_name.apply(&mut self.given_name);
         family_name.apply(&mut self.family_name);
         legal_name.apply(&mut self.legal_name);
@@ -311,9 +311,13 @@ impl Customer {
         self.check_whole(violations);
     }
 
+    pub(super) fn has_made_name(&self) -> bool {
+        self.made_name().as_deref() == Some(self.display_name.expose().as_str())
+    }
+
     /// The name to show where nobody gave one: from the name parts, else from the first way the
     /// customer is known by.
-    fn made_name(&self) -> Option<String> {
+    pub(super) fn made_name(&self) -> Option<String> {
         let text = |name: &Option<Pii<String>>| name.as_ref().map(|n| n.expose().clone());
         let person = match (text(&self.given_name), text(&self.family_name)) {
             (Some(given), Some(family)) if is_cjk(&given) && is_cjk(&family) => {
@@ -341,7 +345,7 @@ impl Customer {
     }
 
     /// What must hold of the file as a whole.
-    fn check_whole(&self, violations: &mut Violations) {
+    pub(super) fn check_whole(&self, violations: &mut Violations) {
         let mut forbid = |there: bool, field: &str, whose: &str| {
             if there {
                 violations.add(field, format!("belongs to {whose} only"));

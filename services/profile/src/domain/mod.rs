@@ -16,6 +16,7 @@
 //! | what a customer agreed to, and what that comes to | [`Consent`], [`judge_consent`] |
 //! | what customers are told before | [`ConsentNotice`] |
 //! | who belongs to whom | [`Relationship`] |
+//! | what becomes of files whose customers are one | [`merge`] |
 //! | what people ask for, and why somebody must be kept | [`PrivacyRequest`], [`LegalHold`] |
 //! | how customers are erased, and what is certified of it | [`erasure`], [`Certificate`] |
 //! | who may be in the files twice | [`comparison`], [`DuplicatePair`], [`DuplicateScan`] |
@@ -47,6 +48,7 @@ pub mod industry;
 mod key;
 pub mod legal_hold;
 mod many;
+pub mod merge;
 pub mod normalize;
 mod origin;
 mod outline;
@@ -94,6 +96,7 @@ pub use industry::{Industry, IndustryScheme};
 pub use key::{Key, KeyKind};
 pub use legal_hold::LegalHold;
 pub use many::Many;
+pub use merge::{MergeConflict, MergeRecord, MergeSpec, MergeState, Survivorship};
 pub use origin::{Origin, Source};
 pub use outline::{AddressOutline, Outline};
 pub use privacy_request::{

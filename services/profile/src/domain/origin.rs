@@ -33,4 +33,8 @@ pub enum Source {
     Rollback(i64),
     /// Taking back what the import of this id did.
     Undo(Uuid),
+    /// The merge of this id.
+    Merge(Uuid),
+    /// The unmerge of the merge of this id.
+    Unmerge(Uuid),
 }

@@ -13,7 +13,10 @@ pub enum Made {
     /// The file as a whole.
     File,
     /// What turned the file from one into the other.
-    Revision { before: Customer, after: Customer },
+    Revision {
+        before: Box<Customer>,
+        after: Box<Customer>,
+    },
 }
 
 /// What becomes of the file.
@@ -24,9 +27,9 @@ pub enum Undo {
     /// It is as it was before already.
     Nothing,
     /// The file is deleted softly and holds no external ids any more, which others may need.
-    Delete(Customer),
+    Delete(Box<Customer>),
     /// The file, and what of it changes, in the contract's names.
-    Restore(Customer, Vec<String>),
+    Restore(Box<Customer>, Vec<String>),
 }
 
 impl Made {
@@ -46,7 +49,7 @@ impl Made {
                     return Undo::Nothing;
                 }
                 after.external_ids.clear();
-                Undo::Delete(after)
+                Undo::Delete(Box::new(after))
             }
             Self::Revision { .. } if file.delete_time.is_some() => Undo::Keep,
             Self::Revision { before, after } => {
@@ -62,13 +65,13 @@ impl Made {
                         return Undo::Keep;
                     }
                 }
-                let draft = Checked::restoring(before, Some(&fields), Hidden::default());
+                let draft = Checked::restoring(*before, Some(&fields), Hidden::default());
                 let (mut restored, mut violations) = (file.clone(), Violations::default());
                 match restored.apply(draft, definitions, now, &mut violations) {
                     // The tenant's fields have changed since.
                     None => Undo::Keep,
                     Some(changed) if changed.is_empty() => Undo::Nothing,
-                    Some(changed) => Undo::Restore(restored, changed),
+                    Some(changed) => Undo::Restore(Box::new(restored), changed),
                 }
             }
         }

@@ -1,6 +1,7 @@
 //! Work nobody asked for, idempotent and begun again when it fails.
 
 mod erase;
+mod merge;
 mod purge;
 mod scan;
 mod search;
@@ -17,5 +18,6 @@ pub fn jobs(profile: &Profile) -> Vec<Job> {
         undo_imports::job(profile.clone()),
         scan::job(profile.clone()),
         search::job(profile.clone()),
+        merge::job(profile.clone()),
     ]
 }

@@ -2,4 +2,4 @@
 
 mod neighbour;
 
-pub use neighbour::{Neighbour, Told};
+pub use neighbour::{Neighbour, Speaker, Told};

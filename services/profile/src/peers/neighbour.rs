@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use dossier_kernel::{Ctx, CustomerId, Result};
+use dossier_kernel::{Ctx, CustomerId, Result, Timestamp};
 use dossier_proto::subject::v1 as wire;
 use dossier_proto::subject::v1::subject_participant_service_client::SubjectParticipantServiceClient;
 use dossier_rpc::{Channel, error_from_status};
@@ -27,6 +27,13 @@ pub struct Told {
     pub kind: String,
     /// That message in protobuf JSON.
     pub json: String,
+}
+
+/// Who speaks for a customer: another that it was merged into, or itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Speaker {
+    pub customer: CustomerId,
+    pub speaker: CustomerId,
 }
 
 type Rows = BTreeMap<String, u64>;
@@ -77,6 +84,33 @@ impl Neighbour {
             }
         });
         Ok(rows(ask.await?.held))
+    }
+
+    /// Says who speaks for customers since `time`.
+    pub async fn remap(&self, ctx: &Ctx, speakers: &[Speaker], time: Timestamp) -> Result<()> {
+        let speakers = speakers.iter().map(|one| wire::SubjectSpeaker {
+            customer: one.customer.to_name(),
+            speaker: one.speaker.to_name(),
+        });
+        let (seconds, nanos) = time.to_secs_nanos();
+        let request = wire::RemapSubjectsRequest {
+            service: self.service.to_owned(),
+            speakers: speakers.collect(),
+            time: Some(prost_types::Timestamp { seconds, nanos }),
+            // Said twice, it is the same.
+            request_id: String::new(),
+        };
+        let ctx = ctx.clone().with_timeout(PATIENCE);
+        let ask = self.channel.ask(&ctx, |peer| {
+            let request = request.clone();
+            async move {
+                SubjectParticipantServiceClient::new(peer)
+                    .remap_subjects(request)
+                    .await
+            }
+        });
+        ask.await?;
+        Ok(())
     }
 
     /// Everything held about a customer.

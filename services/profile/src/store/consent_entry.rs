@@ -290,18 +290,22 @@ pub async fn stances<C: ConnectionTrait>(
     Ok(ledgers)
 }
 
-/// A page of a customer's ledger in the order in which it was written, and where to go on when there
-/// are more.
+/// A page of the ledger of a customer in the order in which it was written, and where to go on when
+/// there are more. Ledgers of several customers that are one come side by side.
 pub async fn page<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
-    customer: CustomerId,
+    customers: &[CustomerId],
     after: Option<&[KeyValue]>,
     size: u64,
 ) -> Result<(Vec<Model>, Option<Vec<KeyValue>>)> {
-    let keys = [keyset::Key::int(Expr::col(Column::Sequence), Order::Asc)];
+    let keys = [
+        keyset::Key::int(Expr::col(Column::Sequence), Order::Asc),
+        keyset::Key::uuid(Expr::col(Column::CustomerId), Order::Asc),
+    ];
+    let ids = customers.iter().map(|id| id.uuid());
     let query = PageQuery {
-        select: dossier_db::find::<Entity>(tenant).filter(Column::CustomerId.eq(customer.uuid())),
+        select: dossier_db::find::<Entity>(tenant).filter(Column::CustomerId.is_in(ids)),
         keys: &keys,
         after,
         rows_max: size,
@@ -311,7 +315,7 @@ pub async fn page<C: ConnectionTrait>(
         let bytes = MESSAGE_BYTES + row.evidence.as_ref().map_or(0, Vec::len);
         Ok(Some((row, bytes)))
     };
-    let place = |row: &Model| vec![KeyValue::Int(row.sequence)];
+    let place = |row: &Model| vec![KeyValue::Int(row.sequence), KeyValue::Uuid(row.customer_id)];
     query.read(conn, place, shown).await
 }
 

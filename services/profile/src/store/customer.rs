@@ -71,6 +71,10 @@ pub struct Model {
     /// Since when it is being erased: nobody sees it any more.
     #[serde(default)]
     pub erase_time: Option<i64>,
+    /// Who speaks for it, where it is a part of another customer: then it is deleted, without an end,
+    /// and is what it was when it became so.
+    #[serde(default)]
+    pub merged_into: Option<Uuid>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -197,13 +201,109 @@ impl Cached for Model {
     }
 }
 
+/// The customer that answers to a name: who speaks for it, where it is a part of another.
 pub async fn find<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    id: CustomerId,
+) -> Result<Option<Model>> {
+    let row = find_own(conn, tenant, id).await?;
+    match row.as_ref().and_then(|row| row.merged_into) {
+        Some(speaker) => find_own(conn, tenant, CustomerId(speaker)).await,
+        None => Ok(row),
+    }
+}
+
+/// The row of a customer, a part of another or not.
+pub async fn find_own<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
     id: CustomerId,
 ) -> Result<Option<Model>> {
     let query = dossier_db::find::<Entity>(tenant).filter(Column::Id.eq(id.uuid()));
     query.one(conn).await.map_err(dossier_db::error)
+}
+
+/// The customers that answer to names, each once and in no order, and to which name which of them does.
+pub async fn find_speakers<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    ids: &[CustomerId],
+) -> Result<(Vec<Model>, HashMap<CustomerId, CustomerId>)> {
+    let mut rows = find_many(conn, tenant, ids).await?;
+    let speaker = |row: &Model| CustomerId(row.merged_into.unwrap_or(row.id));
+    let speakers: HashMap<_, _> = rows.iter().map(|row| (row.id(), speaker(row))).collect();
+    rows.retain(|row| row.merged_into.is_none());
+    let there: HashSet<CustomerId> = rows.iter().map(Model::id).collect();
+    let wanted: HashSet<CustomerId> = speakers.values().copied().collect();
+    let missing: Vec<CustomerId> = wanted.difference(&there).copied().collect();
+    if !missing.is_empty() {
+        rows.append(&mut find_many(conn, tenant, &missing).await?);
+    }
+    Ok((rows, speakers))
+}
+
+/// The parts of customers.
+pub async fn parts<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    ids: &[CustomerId],
+) -> Result<HashMap<CustomerId, Vec<CustomerId>>> {
+    let mut parts: HashMap<CustomerId, Vec<CustomerId>> = HashMap::new();
+    for ids in ids.chunks(ASKED_MAX) {
+        let query = dossier_db::find::<Entity>(tenant)
+            .select_only()
+            .columns([Column::Id, Column::MergedInto])
+            .filter(Column::MergedInto.is_in(ids.iter().map(|id| id.uuid())))
+            .order_by_asc(Column::Id);
+        let found: Vec<(Uuid, Uuid)> = query
+            .into_tuple()
+            .all(conn)
+            .await
+            .map_err(dossier_db::error)?;
+        for (part, speaker) in found {
+            let of_speaker = parts.entry(CustomerId(speaker)).or_default();
+            of_speaker.push(CustomerId(part));
+        }
+    }
+    Ok(parts)
+}
+
+/// Who speaks for a customer: itself, where it is nobody's part or not there.
+pub async fn speaker<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    id: CustomerId,
+) -> Result<CustomerId> {
+    let lives = own_lives(conn, tenant, &[id]).await?;
+    Ok(lives.get(&id).map_or(id, |life| life.speaker))
+}
+
+/// A customer for whom nobody speaks, and its parts.
+pub async fn with_parts<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    id: CustomerId,
+) -> Result<Vec<CustomerId>> {
+    let mut parts = parts(conn, tenant, &[id]).await?;
+    let parts = parts.remove(&id).unwrap_or_default();
+    Ok(std::iter::once(id).chain(parts).collect())
+}
+
+/// Has somebody speak for customers that are parts already.
+pub async fn remap(
+    tx: &Tx,
+    tenant: &TenantId,
+    ids: &[CustomerId],
+    speaker: CustomerId,
+) -> Result<()> {
+    dossier_db::update_many::<Entity>(tenant)
+        .col_expr(Column::MergedInto, Expr::value(speaker.uuid()))
+        .filter(Column::Id.is_in(ids.iter().map(|id| id.uuid())))
+        .exec(tx.conn())
+        .await
+        .map_err(dossier_db::error)?;
+    Ok(())
 }
 
 /// In no order; those that do not exist are left out.
@@ -315,10 +415,12 @@ fn live_of(tenant: &TenantId, kind: CustomerType) -> Select<Entity> {
         .filter(Column::EraseTime.is_null())
 }
 
-/// Since when a customer is there, and whether it is deleted.
+/// Since when a customer is there, who speaks for it, and whether who speaks for it is deleted.
 #[derive(Clone, Copy, Debug)]
 pub struct Life {
     pub create_time: Timestamp,
+    /// Itself, where it is nobody's part.
+    pub speaker: CustomerId,
     pub deleted: bool,
 }
 
@@ -328,21 +430,47 @@ pub async fn lives<C: ConnectionTrait>(
     tenant: &TenantId,
     ids: &[CustomerId],
 ) -> Result<HashMap<CustomerId, Life>> {
+    let mut lives = own_lives(conn, tenant, ids).await?;
+    let spoken_for = lives.iter().filter(|(id, life)| life.speaker != **id);
+    let speakers: Vec<CustomerId> = spoken_for.map(|(_, life)| life.speaker).collect();
+    if !speakers.is_empty() {
+        let speaking = own_lives(conn, tenant, &speakers).await?;
+        for life in lives.values_mut() {
+            if let Some(speaker) = speaking.get(&life.speaker) {
+                life.deleted = speaker.deleted;
+            }
+        }
+    }
+    Ok(lives)
+}
+
+async fn own_lives<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    ids: &[CustomerId],
+) -> Result<HashMap<CustomerId, Life>> {
+    type Row = (Uuid, i64, Option<i64>, Option<Uuid>);
     let mut lives = HashMap::with_capacity(ids.len());
     for ids in ids.chunks(ASKED_MAX) {
         let query = dossier_db::find::<Entity>(tenant)
             .select_only()
-            .columns([Column::Id, Column::CreateTime, Column::DeleteTime])
+            .columns([
+                Column::Id,
+                Column::CreateTime,
+                Column::DeleteTime,
+                Column::MergedInto,
+            ])
             .filter(Column::Id.is_in(ids.iter().map(|id| id.uuid())));
-        let found: Vec<(Uuid, i64, Option<i64>)> = query
+        let found: Vec<Row> = query
             .into_tuple()
             .all(conn)
             .await
             .map_err(dossier_db::error)?;
-        lives.extend(found.into_iter().map(|(id, create_time, delete_time)| {
+        lives.extend(found.into_iter().map(|(id, made, deleted, merged_into)| {
             let life = Life {
-                create_time: Timestamp(create_time),
-                deleted: delete_time.is_some(),
+                create_time: Timestamp(made),
+                speaker: CustomerId(merged_into.unwrap_or(id)),
+                deleted: deleted.is_some(),
             };
             (CustomerId(id), life)
         }));

@@ -52,12 +52,15 @@ impl TenantScoped for Entity {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Holder {
     pub key: BlindKey,
+    /// Who speaks for whoever has it.
     pub customer: CustomerId,
+    /// Who has it: the customer, or one of its parts. The customer itself where several of them do.
+    pub origin: CustomerId,
     pub deleted: bool,
 }
 
 /// Everyone who has one of `keys`, deleted customers too, each once. Holders of one key come in the
-/// order in which they were made.
+/// order in which they were made. What parts of a customer have, the customer has.
 ///
 /// Two look-ups by primary key instead of a join: planners that know nothing of the tables yet, or
 /// that are asked for an order, walk all customers for a handful of identifiers.
@@ -66,6 +69,41 @@ pub async fn holders<C: ConnectionTrait>(
     tenant: &TenantId,
     keys: &[BlindKey],
 ) -> Result<Vec<Holder>> {
+    let found = rows(conn, tenant, keys).await?;
+    let ids: Vec<CustomerId> = found.iter().map(|(_, customer)| *customer).collect();
+    let lives = customer::lives(conn, tenant, &ids).await?;
+    let mut holders: HashMap<(BlindKey, CustomerId), (Timestamp, Holder)> =
+        HashMap::with_capacity(found.len());
+    for (key, origin) in found {
+        let Some(life) = lives.get(&origin) else {
+            continue;
+        };
+        let customer = life.speaker;
+        let one = Holder {
+            key,
+            customer,
+            origin,
+            deleted: life.deleted,
+        };
+        holders
+            .entry((key, customer))
+            .and_modify(|(made, holder)| {
+                *made = life.create_time.min(*made);
+                holder.origin = customer;
+            })
+            .or_insert((life.create_time, one));
+    }
+    let mut holders: Vec<(Timestamp, Holder)> = holders.into_values().collect();
+    holders.sort_unstable_by_key(|(made, holder)| (*made, holder.customer, holder.key));
+    Ok(holders.into_iter().map(|(_, holder)| holder).collect())
+}
+
+/// Who has one of `keys`, as it is stored.
+pub async fn rows<C: ConnectionTrait>(
+    conn: &C,
+    tenant: &TenantId,
+    keys: &[BlindKey],
+) -> Result<BTreeSet<(BlindKey, CustomerId)>> {
     let mut found = BTreeSet::new();
     for kind in [KeyKind::ExternalId, KeyKind::Email, KeyKind::Phone] {
         let of_kind = keys.iter().filter(|key| key.kind == kind);
@@ -86,24 +124,7 @@ pub async fn holders<C: ConnectionTrait>(
             }
         }
     }
-    let ids: Vec<CustomerId> = found.iter().map(|(_, customer)| *customer).collect();
-    let lives = customer::lives(conn, tenant, &ids).await?;
-    let mut holders: Vec<(Timestamp, Holder)> = found
-        .into_iter()
-        .filter_map(|(key, customer)| {
-            let life = lives.get(&customer)?;
-            Some((
-                life.create_time,
-                Holder {
-                    key,
-                    customer,
-                    deleted: life.deleted,
-                },
-            ))
-        })
-        .collect();
-    holders.sort_unstable_by_key(|(made, holder)| (*made, holder.customer));
-    Ok(holders.into_iter().map(|(_, holder)| holder).collect())
+    Ok(found)
 }
 
 /// Gives identifiers to their customers; returns one that somebody else has, where the store
@@ -122,17 +143,59 @@ pub async fn claim(
     if insert(tx, tenant, rows).await? == count {
         return Ok(None);
     }
-    let keys: Vec<BlindKey> = claims.iter().map(|(key, _)| *key).collect();
-    let holders = holders(tx.conn(), tenant, &keys).await?;
-    let other = holders.into_iter().find(|holder| {
-        holder.key.kind.is_exclusive() && !claims.contains(&(holder.key, holder.customer))
-    });
-    match other {
+    match other_holder(tx, tenant, &claims).await? {
         Some(holder) => Ok(Some(holder)),
         None => Err(Error::unavailable(
             "An identifier changed hands just now; retry with the same request id.",
         )),
     }
+}
+
+/// As [`claim`], for customers who may have some of the identifiers already.
+pub async fn reclaim(
+    tx: &Tx,
+    tenant: &TenantId,
+    claims: Vec<(BlindKey, CustomerId)>,
+) -> Result<Option<Holder>> {
+    let ids: Vec<CustomerId> = claims.iter().map(|(_, customer)| *customer).collect();
+    let parts = customer::parts(tx.conn(), tenant, &ids).await?;
+    let lacking = without_parts(tx, tenant, claims.clone(), &parts).await?;
+    complete(tx, tenant, lacking).await?;
+    other_holder(tx, tenant, &claims).await
+}
+
+/// Somebody who has an identifier that only one customer may have, and is not who claims it.
+async fn other_holder(
+    tx: &Tx,
+    tenant: &TenantId,
+    claims: &[(BlindKey, CustomerId)],
+) -> Result<Option<Holder>> {
+    let keys: Vec<BlindKey> = claims.iter().map(|(key, _)| *key).collect();
+    let holders = holders(tx.conn(), tenant, &keys).await?;
+    Ok(holders.into_iter().find(|holder| {
+        holder.key.kind.is_exclusive() && !claims.contains(&(holder.key, holder.customer))
+    }))
+}
+
+/// Of what customers claim, what none of their parts has: that stays the part's, so that it is known
+/// by whose identifier somebody comes.
+pub async fn without_parts(
+    tx: &Tx,
+    tenant: &TenantId,
+    claims: Vec<(BlindKey, CustomerId)>,
+    parts: &HashMap<CustomerId, Vec<CustomerId>>,
+) -> Result<Vec<(BlindKey, CustomerId)>> {
+    if parts.is_empty() || claims.is_empty() {
+        return Ok(claims);
+    }
+    let keys: Vec<BlindKey> = claims.iter().map(|(key, _)| *key).collect();
+    let holders = holders(tx.conn(), tenant, &keys).await?;
+    let had: BTreeSet<(BlindKey, CustomerId)> = holders
+        .iter()
+        .map(|holder| (holder.key, holder.customer))
+        .collect();
+    let claims = claims.into_iter();
+    Ok(claims.filter(|claim| !had.contains(claim)).collect())
 }
 
 const COLUMNS: [&str; 6] = [
@@ -191,18 +254,19 @@ pub async fn complete(
     u64::try_from(inserted).map_err(Error::internal)
 }
 
-/// Takes identifiers back from one customer.
+/// Takes identifiers back from a customer and its parts.
 pub async fn release(
     tx: &Tx,
     tenant: &TenantId,
-    customer: CustomerId,
+    customers: &[CustomerId],
     keys: &[BlindKey],
 ) -> Result<()> {
+    let ids: Vec<Uuid> = customers.iter().map(|id| id.uuid()).collect();
     for key in keys {
         dossier_db::delete_many::<Entity>(tenant)
             .filter(Column::Kind.eq(key.kind.code()))
             .filter(Column::Hash.is_in(key.index.all().map(|index| index.hash.to_vec())))
-            .filter(Column::CustomerId.eq(customer.uuid()))
+            .filter(Column::CustomerId.is_in(ids.iter().copied()))
             .exec(tx.conn())
             .await
             .map_err(dossier_db::error)?;

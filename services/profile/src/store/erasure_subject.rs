@@ -152,13 +152,14 @@ pub async fn waiting_tenants<C: ConnectionTrait>(conn: &C) -> Result<Vec<TenantI
     tenants.collect()
 }
 
-/// Those who wait and are not held, the longest waiting first; nobody else takes them before this
-/// transaction ends.
+/// Those who wait and are not held, the longest waiting first, whom one request is about together;
+/// nobody else takes them before this transaction ends.
 pub async fn waiting(tx: &Tx, tenant: &TenantId, limit: u64) -> Result<Vec<Model>> {
     let query = dossier_db::find::<Entity>(tenant)
         .filter(Column::ErasureId.is_null())
         .filter(not_held())
         .order_by_asc(Column::HideTime)
+        .order_by_asc(Column::RequestId)
         .order_by_asc(Column::CustomerId)
         .limit(limit)
         .lock_exclusive();

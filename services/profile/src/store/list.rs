@@ -243,9 +243,11 @@ pub async fn page<C: ConnectionTrait>(
         definitions: page.definitions,
     };
     let mut query = dossier_db::find::<Entity>(tenant).filter(page.filter.to_condition(&columns)?);
-    if !page.show_deleted {
-        query = query.filter(Column::DeleteTime.is_null());
-    }
+    // Parts of others are deleted, too.
+    query = query.filter(match page.show_deleted {
+        true => Column::MergedInto.is_null(),
+        false => Column::DeleteTime.is_null(),
+    });
     let mut keys: Vec<keyset::Key> = page.order.iter().map(key).collect();
     let last = match page.order.last() {
         Some((_, Direction::Descending)) => Order::Desc,

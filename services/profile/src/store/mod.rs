@@ -18,6 +18,7 @@
 //! | what customers agreed to, and were told | [`consent_entry`], [`consent_notice`] |
 //! | who belongs to whom | [`relationship`] |
 //! | who may be in the files twice | [`duplicate_scan`], [`duplicate_pair`] |
+//! | how customers became one | [`merge`], [`merge_part`] |
 //! | the secrets of programs | [`api_key`] |
 //! | what the feed carries | [`ChangeBody`] |
 
@@ -39,6 +40,8 @@ pub mod import;
 pub mod import_batch;
 pub mod legal_hold;
 pub mod list;
+pub mod merge;
+pub mod merge_part;
 mod migration;
 pub mod privacy_request;
 pub mod purge;

@@ -47,6 +47,18 @@ pub const HELD: Held = Held {
         HeldTable::by("duplicate_pair", "high_id"),
         HeldTable::by("legal_hold", "customer_id"),
         HeldTable::by("search_backlog", "customer_id"),
+        HeldTable::by("merge_part", "customer_id"),
+        HeldTable {
+            table: "merge_part",
+            owner: Owner::Through {
+                table: "merge_record",
+                key: "merge_id",
+                customer: "survivor_id",
+            },
+            stays: None,
+            key: None,
+        },
+        HeldTable::by("merge_record", "survivor_id"),
         HeldTable::by("erasure_subject", "customer_id"),
         HeldTable::by("customer", "id"),
     ],

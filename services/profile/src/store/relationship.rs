@@ -173,19 +173,20 @@ pub async fn lock(tx: &Tx, tenant: &TenantId, id: Uuid) -> Result<Option<Model>>
     query.one(tx.conn()).await.map_err(dossier_db::error)
 }
 
-/// A page of what a customer is of others and others are of it, in the order in which it was made.
+/// A page of what a customer is of others and others are of it, in the order in which it was made;
+/// of several customers that are one.
 pub async fn page<C: ConnectionTrait>(
     conn: &C,
     tenant: &TenantId,
-    customer: CustomerId,
+    customers: &[CustomerId],
     during: Option<Span>,
     after: Option<&[KeyValue]>,
     size: u64,
 ) -> Result<(Vec<Model>, Option<Vec<KeyValue>>)> {
-    let id = customer.uuid();
+    let ids = || customers.iter().map(|id| id.uuid());
     let ends = Condition::any()
-        .add(Column::FromId.eq(id))
-        .add(Column::ToId.eq(id));
+        .add(Column::FromId.is_in(ids()))
+        .add(Column::ToId.is_in(ids()));
     let mut select = dossier_db::find::<Entity>(tenant).filter(ends);
     if let Some(span) = during {
         select = select.filter(holds(span));

@@ -57,7 +57,7 @@ impl Model {
     /// The row of a customer that another is about to replace.
     pub fn of(row: &SealedCustomer, key: &CustomerKey) -> Result<Self> {
         let id = Uuid::now_v7();
-        let cells = Cells::of(&row);
+        let cells = Cells::of(row);
         let moved = |column, sealed: &[u8]| {
             let from = Place {
                 table: cells.table,

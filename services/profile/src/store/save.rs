@@ -1,5 +1,7 @@
 //! Writes customers with everything that hangs on them: row, identifiers, tags, what they were.
 
+use std::collections::HashMap;
+
 use dossier_db::{Insert, Tx};
 use dossier_kernel::{CustomerId, Result, TenantId};
 use sea_orm::entity::prelude::*;
@@ -84,12 +86,29 @@ pub async fn create(tx: &Tx, tenant: &TenantId, creations: Vec<Creation>) -> Res
     add_tags(tx, tenant, tags).await
 }
 
+/// Gives customers the identifiers of theirs that others had for them. Fails where one is somebody
+/// else's by now.
+pub async fn reclaim(
+    tx: &Tx,
+    tenant: &TenantId,
+    claims: Vec<(BlindKey, CustomerId)>,
+) -> Result<()> {
+    match customer_key::reclaim(tx, tenant, claims).await? {
+        None => Ok(()),
+        Some(Holder { key, customer, .. }) => Err(taken(key.kind, customer)),
+    }
+}
+
 /// Replaces customers that were locked before.
 pub async fn replace(tx: &Tx, tenant: &TenantId, replacements: Vec<Replacement>) -> Result<()> {
     let mut claims = Vec::new();
     let mut tags = Vec::new();
     let mut revisions = Vec::with_capacity(replacements.len());
     let (mut found_by, mut found_otherwise) = (Vec::new(), Vec::new());
+    let mut released = Vec::with_capacity(replacements.len());
+    let differ = |one: &&Replacement| !one.keys.added.is_empty() || !one.keys.removed.is_empty();
+    let differing = replacements.iter().filter(differ);
+    let differing: Vec<CustomerId> = differing.map(|one| one.row.id()).collect();
     for Replacement {
         row,
         was,
@@ -98,14 +117,14 @@ pub async fn replace(tx: &Tx, tenant: &TenantId, replacements: Vec<Replacement>)
         terms,
     } in replacements
     {
-        let id = CustomerId(row.id);
+        let id = row.id();
         revisions.push(was);
         if let Some(terms) = terms {
             found_otherwise.push(id);
             found_by.extend(terms);
         }
         update(tx, tenant, row).await?;
-        customer_key::release(tx, tenant, id, &keys.removed).await?;
+        released.push((id, keys.removed));
         claims.extend(keys.added.into_iter().map(|key| (key, id)));
         tags.extend(tags_differ.added.into_iter().map(|tag| (tag, id)));
         if !tags_differ.removed.is_empty() {
@@ -118,6 +137,17 @@ pub async fn replace(tx: &Tx, tenant: &TenantId, replacements: Vec<Replacement>)
         }
     }
     revision::insert(tx, revisions).await?;
+    // Who is whose part from now on.
+    let parts = match differing.is_empty() {
+        true => HashMap::new(),
+        false => customer::parts(tx.conn(), tenant, &differing).await?,
+    };
+    for (id, keys) in released {
+        let parts = parts.get(&id).into_iter().flatten().copied();
+        let customers: Vec<CustomerId> = std::iter::once(id).chain(parts).collect();
+        customer_key::release(tx, tenant, &customers, &keys).await?;
+    }
+    let claims = customer_key::without_parts(tx, tenant, claims, &parts).await?;
     claim(tx, tenant, claims).await?;
     customer_term::delete(tx, tenant, &found_otherwise).await?;
     customer_term::insert(tx, tenant, found_by).await?;

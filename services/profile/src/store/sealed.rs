@@ -162,6 +162,7 @@ pub fn seal(
         industry_code: industry.map(|one| one.code),
         origin: Some(origin),
         erase_time: None,
+        merged_into: None,
     })
 }
 

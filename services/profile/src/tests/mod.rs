@@ -17,6 +17,8 @@ mod kept_revisions;
 mod laws;
 mod lists;
 mod lookups;
+mod merge_laws;
+mod merges;
 mod mutations;
 mod privacy_requests;
 mod purges;
@@ -49,6 +51,7 @@ use dossier_proto::profile::v1::consent_service_client::ConsentServiceClient;
 use dossier_proto::profile::v1::customer_service_client::CustomerServiceClient;
 use dossier_proto::profile::v1::duplicate_service_client::DuplicateServiceClient;
 use dossier_proto::profile::v1::import_service_client::ImportServiceClient;
+use dossier_proto::profile::v1::merge_service_client::MergeServiceClient;
 use dossier_proto::profile::v1::privacy_request_service_client::PrivacyRequestServiceClient;
 use dossier_proto::profile::v1::relationship_service_client::RelationshipServiceClient;
 use dossier_proto::profile::v1::revision_service_client::RevisionServiceClient;
@@ -79,6 +82,7 @@ pub type Searches = SearchServiceClient<Wire>;
 pub type Tags = TagServiceClient<Wire>;
 pub type ApiKeys = ApiKeyServiceClient<Wire>;
 pub type Imports = ImportServiceClient<Wire>;
+pub type Merges = MergeServiceClient<Wire>;
 pub type PrivacyRequests = PrivacyRequestServiceClient<Wire>;
 
 /// Profile on a fresh database.
@@ -222,6 +226,14 @@ impl House {
 
     pub fn privacy_requests(&self) -> PrivacyRequests {
         PrivacyRequestServiceClient::new(self.wire(TenantId::embedded_default()))
+    }
+
+    pub fn merges(&self) -> Merges {
+        MergeServiceClient::new(self.wire(TenantId::embedded_default()))
+    }
+
+    pub fn merges_of(&self, tenant: &str) -> Merges {
+        MergeServiceClient::new(self.wire(TenantId::parse(tenant).expect("a tenant")))
     }
 
     /// Takes erasures to their end; says how many customers are gone.

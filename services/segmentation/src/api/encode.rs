@@ -105,6 +105,7 @@ pub fn change(tenant: String, event: MembershipEvent) -> wire::MembershipChange 
         Cause::Time => wire::MembershipCause::Time,
         Cause::Definition => wire::MembershipCause::Definition,
         Cause::Erasure => wire::MembershipCause::Erasure,
+        Cause::Merge => wire::MembershipCause::Merge,
     };
     wire::MembershipChange {
         tenant,

@@ -3,7 +3,7 @@
 use dossier_db::Tx;
 use dossier_kernel::{Ctx, CustomerId, Error, PageSize, Reason, Result, TenantId};
 use dossier_proto::segmentation::v1 as wire;
-use dossier_runtime::{Participant, Record};
+use dossier_runtime::{Participant, Record, Remapped};
 use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use prost::Message;
@@ -21,6 +21,15 @@ impl Participant for Subjects {
         customers: &'t [CustomerId],
     ) -> BoxFuture<'t, Result<()>> {
         Box::pin(self.0.erase_subjects(tx, tenant, customers))
+    }
+
+    fn remap<'t>(
+        &'t self,
+        tx: &'t Tx,
+        tenant: &'t TenantId,
+        remapped: &'t [Remapped],
+    ) -> BoxFuture<'t, Result<()>> {
+        Box::pin(self.0.remap_subjects(tx, tenant, remapped))
     }
 
     /// Nothing of customers is kept in memory.

@@ -1,8 +1,8 @@
 //! What follows when a feed tells something.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use dossier_db::Tx;
+use dossier_db::{Tx, speaker};
 use dossier_kernel::{CustomerId, Result, TenantId};
 
 use super::App;
@@ -32,10 +32,13 @@ impl App {
         cause: Cause,
     ) -> Result<()> {
         let scheme = schemes::share(tx, tenant).await?;
-        let ids: BTreeSet<CustomerId> = news.iter().map(|news| news.customer).collect();
+        let mut ids: BTreeSet<CustomerId> = news.iter().map(|news| news.customer).collect();
+        // While the tenant is shared nobody comes to speak for others.
+        let speakers = speaker::speakers_of(tx.conn(), tenant, &ids).await?;
+        ids.extend(speakers.values());
         let mut known = customers::lock_or_create(tx, tenant, &ids).await?;
         let before = known.clone();
-        take_in(tx, tenant, &mut known, news).await?;
+        take_in(tx, tenant, &mut known, news, &speakers).await?;
         // While a feed is read anew, nobody is judged by half of the facts.
         if !across::is_rereading(tx.conn()).await? {
             let rules = self.0.rules.of_tenant(tx.conn(), tenant).await?;
@@ -62,12 +65,14 @@ impl App {
     }
 }
 
-/// Moves the files on and keeps the facts. What is told of customers that are gone is not kept.
+/// Moves the files on and keeps the facts, which are those of who speaks for a customer. What is told of
+/// customers that are gone is not kept.
 async fn take_in(
     tx: &Tx,
     tenant: &TenantId,
     known: &mut BTreeMap<CustomerId, Known>,
     news: Vec<News>,
+    speakers: &HashMap<CustomerId, CustomerId>,
 ) -> Result<()> {
     let mut gone = BTreeSet::new();
     let mut bought = Vec::new();
@@ -78,6 +83,11 @@ async fn take_in(
         what,
     } in news
     {
+        let origin = customer;
+        let customer = match what.is_of_file() {
+            true => origin,
+            false => speakers.get(&origin).copied().unwrap_or(origin),
+        };
         let Some(known) = known.get_mut(&customer) else {
             continue;
         };
@@ -100,6 +110,7 @@ async fn take_in(
             } => {
                 bought.push(Fact {
                     customer,
+                    origin,
                     interaction,
                     purchase,
                 });
@@ -107,6 +118,7 @@ async fn take_in(
             What::Response { id, time } => {
                 said.push(Said {
                     customer,
+                    origin,
                     id,
                     response_time: Some(time),
                     open_case: false,
@@ -115,6 +127,7 @@ async fn take_in(
             What::Case { id, open } => {
                 said.push(Said {
                     customer,
+                    origin,
                     id,
                     response_time: None,
                     open_case: open,

@@ -53,6 +53,7 @@ impl App {
         asked: &[SegmentId],
     ) -> Result<Vec<Check>> {
         let conn = &self.0.db.reader_of(&ctx.tenant);
+        let customer = self.speaker(ctx, customer).await?;
         self.check_customer(ctx, customer).await?;
         let found = memberships::check(conn, &ctx.tenant, customer, asked).await?;
         let check = |segment: &SegmentId| Check {
@@ -73,6 +74,7 @@ impl App {
         let name = customer.to_name();
         let query = [ctx.tenant.as_str(), "segments of", name.as_str()];
         let token = PageToken::decode(token, &query)?;
+        let customer = self.speaker(ctx, customer).await?;
         self.check_customer(ctx, customer).await?;
         let after = token.as_ref().map(|token| token.after.as_slice());
         let conn = &self.0.db.reader_of(&ctx.tenant);

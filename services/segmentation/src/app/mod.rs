@@ -13,6 +13,7 @@ mod judge;
 mod learn;
 mod membership;
 mod progress;
+mod remap;
 mod report;
 mod reread;
 mod rules;

@@ -27,6 +27,7 @@ impl App {
         customer: CustomerId,
     ) -> Result<CustomerClasses> {
         let (conn, tenant) = (&self.0.db.reader_of(&ctx.tenant), &ctx.tenant);
+        let customer = self.speaker(ctx, customer).await?;
         let known = customers::get(conn, tenant, customer).await?;
         if known.is_none_or(|known| known.standing != Standing::Live) {
             return Err(Error::NoCustomer(customer).into());

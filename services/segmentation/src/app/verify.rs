@@ -1,7 +1,8 @@
 //! Whether what is stored is what the feeds tell: everything is built anew and compared.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use dossier_db::speaker;
 use dossier_kernel::id::SegmentId;
 use dossier_kernel::{Ctx, Currency, CustomerId, Error, Result, TenantId};
 use futures::StreamExt;
@@ -64,6 +65,8 @@ impl App {
         let mut own = Ctx::service("segmentation.verify", ctx.tenant.clone());
         own.deadline = ctx.deadline;
         let peers = &self.0.peers;
+        let reader = self.0.db.reader_of(&ctx.tenant);
+        let speakers = speaker::all(&reader, &ctx.tenant).await?;
         let mut histories = BTreeMap::new();
         let mut cursors = BTreeMap::new();
         for (feed, told) in [
@@ -71,7 +74,8 @@ impl App {
             ("interaction", peers.interaction.follow(&own, None).await?),
             ("feedback", peers.feedback.follow(&own, None).await?),
         ] {
-            cursors.insert(feed.to_owned(), read_all(told, &mut histories).await?);
+            let end = read_all(told, &speakers, &mut histories).await?;
+            cursors.insert(feed.to_owned(), end);
         }
         let customers = histories
             .into_iter()
@@ -206,7 +210,11 @@ impl Comparison<'_> {
 }
 
 /// Reads a feed until it says that there is nothing more; gives its cursor there.
-async fn read_all(mut told: Told, histories: &mut BTreeMap<CustomerId, History>) -> Result<String> {
+async fn read_all(
+    mut told: Told,
+    speakers: &HashMap<CustomerId, CustomerId>,
+    histories: &mut BTreeMap<CustomerId, History>,
+) -> Result<String> {
     while let Some(delivery) = told.next().await {
         let delivery = delivery?;
         match delivery.event {
@@ -217,6 +225,10 @@ async fn read_all(mut told: Told, histories: &mut BTreeMap<CustomerId, History>)
                 customer,
                 what,
             })) => {
+                let customer = match what.is_of_file() {
+                    true => customer,
+                    false => speakers.get(&customer).copied().unwrap_or(customer),
+                };
                 histories.entry(customer).or_default().learn(what);
             }
         }

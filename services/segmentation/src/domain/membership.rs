@@ -29,6 +29,8 @@ pub enum Cause {
     Definition,
     /// The customer was erased.
     Erasure,
+    /// Customers became one, or several again.
+    Merge,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

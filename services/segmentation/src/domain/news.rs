@@ -36,3 +36,13 @@ pub enum What {
         open: bool,
     },
 }
+
+impl What {
+    /// Whether it is told of a customer's own file, whoever speaks for the customer.
+    pub const fn is_of_file(&self) -> bool {
+        match self {
+            Self::File(_) | Self::Deleted(_) | Self::Purged => true,
+            Self::Purchase { .. } | Self::Response { .. } | Self::Case { .. } => false,
+        }
+    }
+}

@@ -36,6 +36,7 @@ enum StoredCause {
     Time,
     Definition,
     Erasure,
+    Merge,
 }
 
 impl MembershipEvent {
@@ -55,6 +56,7 @@ impl MembershipEvent {
             Cause::Time => StoredCause::Time,
             Cause::Definition => StoredCause::Definition,
             Cause::Erasure => StoredCause::Erasure,
+            Cause::Merge => StoredCause::Merge,
         };
         let enter = way == Way::Enter;
         let stored = Stored {
@@ -89,6 +91,7 @@ impl MembershipEvent {
             StoredCause::Time => Cause::Time,
             StoredCause::Definition => Cause::Definition,
             StoredCause::Erasure => Cause::Erasure,
+            StoredCause::Merge => Cause::Merge,
         };
         let way = if enter { Way::Enter } else { Way::Exit };
         Ok(Self {

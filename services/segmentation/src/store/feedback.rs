@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use dossier_db::{Tx, delete_many, error, find};
+use dossier_db::speaker::Remapped;
+use dossier_db::{Tx, delete_many, error, find, update_many};
 use dossier_kernel::{CustomerId, Result, TenantId, Timestamp};
-use sea_orm::sea_query::OnConflict;
+use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter};
 use uuid::Uuid;
 
@@ -15,7 +16,9 @@ use crate::domain::Feedback;
 /// A response, or a case as it stands now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Said {
+    /// Who speaks for the origin.
     pub customer: CustomerId,
+    pub origin: CustomerId,
     /// Of the response or the case.
     pub id: Uuid,
     /// When a response was submitted; `None` for a case.
@@ -33,6 +36,7 @@ pub async fn record(tx: &Tx, tenant: &TenantId, said: &[Said]) -> Result<()> {
     let row = |said: &&Said| {
         let Said {
             customer,
+            origin,
             id,
             response_time,
             open_case,
@@ -43,6 +47,7 @@ pub async fn record(tx: &Tx, tenant: &TenantId, said: &[Said]) -> Result<()> {
             fact_id: id,
             response_time: response_time.map(Timestamp::micros),
             open_case,
+            origin_id: Some(origin.uuid()).filter(|_| origin != customer),
         };
         row.into_active_model()
     };
@@ -54,6 +59,29 @@ pub async fn record(tx: &Tx, tenant: &TenantId, said: &[Said]) -> Result<()> {
         Entity::insert_many(chunk.to_vec())
             .on_conflict(conflict)
             .exec_without_returning(tx.conn())
+            .await
+            .map_err(error)?;
+    }
+    Ok(())
+}
+
+/// What was told of customers becomes what is said by who speaks for them since. All of them are locked
+/// by the caller.
+pub async fn remap(tx: &Tx, tenant: &TenantId, remapped: &[Remapped]) -> Result<()> {
+    for Remapped { customer, from, to } in remapped {
+        let origin = match from == customer {
+            true => Column::OriginId.is_null(),
+            false => Column::OriginId.eq(customer.uuid()),
+        };
+        update_many::<Entity>(tenant)
+            .col_expr(Column::CustomerId, Expr::value(to.uuid()))
+            .col_expr(
+                Column::OriginId,
+                Expr::value(Some(customer.uuid()).filter(|_| to != customer)),
+            )
+            .filter(Column::CustomerId.eq(from.uuid()))
+            .filter(origin)
+            .exec(tx.conn())
             .await
             .map_err(error)?;
     }

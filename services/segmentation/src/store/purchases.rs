@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use dossier_db::{Insert, Tx, delete_many, error, failpoint, find};
+use dossier_db::speaker::Remapped;
+use dossier_db::{Insert, Tx, delete_many, error, failpoint, find, update_many};
 use dossier_kernel::id::InteractionId;
 use dossier_kernel::{Currency, CustomerId, Money, Result, TenantId, Timestamp};
-use sea_orm::sea_query::OnConflict;
+use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
 };
@@ -19,20 +20,23 @@ use crate::error::Error;
 /// A purchase by somebody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fact {
+    /// Who speaks for the origin.
     pub customer: CustomerId,
+    pub origin: CustomerId,
     pub interaction: InteractionId,
     pub purchase: Purchase,
 }
 
 type TotalsOf = HashMap<CustomerId, BTreeMap<Currency, Totals>>;
 
-const COLUMNS: [&str; 6] = [
+const COLUMNS: [&str; 7] = [
     "tenant_id",
     "customer_id",
     "occur_time",
     "interaction_id",
     "amount_micros",
     "currency",
+    "origin_id",
 ];
 
 /// Keeps purchases and their sums; one that is kept already changes nothing. The customers are
@@ -50,10 +54,12 @@ pub async fn record(tx: &Tx, tenant: &TenantId, facts: &[Fact]) -> Result<()> {
     let mut values = Vec::with_capacity(distinct.len() * COLUMNS.len());
     for Fact {
         customer,
+        origin,
         interaction,
         purchase,
     } in distinct.values()
     {
+        let of_another = Some(origin.uuid()).filter(|_| origin != customer);
         let Purchase { occur_time, amount } = purchase;
         values.extend([
             tenant.as_str().into(),
@@ -62,6 +68,7 @@ pub async fn record(tx: &Tx, tenant: &TenantId, facts: &[Fact]) -> Result<()> {
             interaction.uuid().into(),
             amount.micros.into(),
             amount.currency.as_str().into(),
+            of_another.into(),
         ]);
     }
     let insert = Insert::into("purchase", &COLUMNS).skip_conflicts();
@@ -76,15 +83,53 @@ pub async fn record(tx: &Tx, tenant: &TenantId, facts: &[Fact]) -> Result<()> {
         sums
     } else {
         // Some were here before, as when a feed is read anew: the facts decide.
-        let mut sums = TotalsOf::new();
-        for (customer, purchases) in since(tx.conn(), tenant, &customers, None).await? {
-            purchases
-                .iter()
-                .for_each(|purchase| add(&mut sums, customer, purchase));
-        }
-        sums
+        count(tx, tenant, &customers).await?
     };
     save_totals(tx, tenant, &sums).await
+}
+
+/// What was told of customers becomes the purchases of who speaks for them since; the sums follow. All
+/// of them are locked by the caller.
+pub async fn remap(tx: &Tx, tenant: &TenantId, remapped: &[Remapped]) -> Result<()> {
+    use purchase::{Column, Entity};
+    let mut customers = BTreeSet::new();
+    for Remapped { customer, from, to } in remapped {
+        let origin = match from == customer {
+            true => Column::OriginId.is_null(),
+            false => Column::OriginId.eq(customer.uuid()),
+        };
+        update_many::<Entity>(tenant)
+            .col_expr(Column::CustomerId, Expr::value(to.uuid()))
+            .col_expr(
+                Column::OriginId,
+                Expr::value(Some(customer.uuid()).filter(|_| to != customer)),
+            )
+            .filter(Column::CustomerId.eq(from.uuid()))
+            .filter(origin)
+            .exec(tx.conn())
+            .await
+            .map_err(error)?;
+        customers.extend([*from, *to]);
+    }
+    for chunk in chunks(&customers) {
+        delete_many::<purchase_total::Entity>(tenant)
+            .filter(purchase_total::Column::CustomerId.is_in(chunk))
+            .exec(tx.conn())
+            .await
+            .map_err(error)?;
+    }
+    let sums = count(tx, tenant, &customers).await?;
+    save_totals(tx, tenant, &sums).await
+}
+
+async fn count(tx: &Tx, tenant: &TenantId, customers: &BTreeSet<CustomerId>) -> Result<TotalsOf> {
+    let mut sums = TotalsOf::new();
+    for (customer, purchases) in since(tx.conn(), tenant, customers, None).await? {
+        purchases
+            .iter()
+            .for_each(|purchase| add(&mut sums, customer, purchase));
+    }
+    Ok(sums)
 }
 
 fn add(sums: &mut TotalsOf, customer: CustomerId, purchase: &Purchase) {

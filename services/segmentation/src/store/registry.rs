@@ -1,6 +1,6 @@
 //! Everything that segmentation's tables hold of customers.
 
-use dossier_runtime::{Held, HeldTable, Outcomes, Told};
+use dossier_runtime::{Held, HeldTable, Outcomes, SPEAKERS, Told};
 
 use super::MembershipEvent;
 use crate::domain::{Cause, Way};
@@ -11,6 +11,8 @@ pub const HELD: Held = Held {
         HeldTable::many("purchase", "customer_id", "interaction_id"),
         HeldTable::by("purchase_total", "customer_id"),
         HeldTable::many("feedback", "customer_id", "fact_id"),
+        SPEAKERS[0],
+        SPEAKERS[1],
         // That somebody is gone is remembered, so that what still arrives is not kept.
         HeldTable {
             stays: Some("standing IN ('ERASED', 'PURGED') AND profile IS NULL"),

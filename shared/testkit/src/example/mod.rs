@@ -13,6 +13,7 @@ mod audit;
 mod duplicate;
 mod feedback;
 mod interaction;
+mod merge;
 mod privacy_request;
 mod profile;
 mod segmentation;

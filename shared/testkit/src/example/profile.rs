@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use uuid::Uuid;
 
-use super::{Example, Scene, duplicate, privacy_request};
+use super::{Example, Scene, duplicate, merge, privacy_request};
 use crate::contract::Rpc;
 
 const CREATE: &str = "dossier.profile.v1.CustomerService/CreateCustomer";
@@ -150,21 +150,21 @@ pub(super) async fn bodies(scene: &Scene, method: &str) -> anyhow::Result<Option
             let number = tagged(scene).await?;
             json!({"tags": [format!("tag {number}")], "into_tag": "merged"})
         }
-        _ => {
-            let body = match method.split_once('/') {
-                Some(("PrivacyRequestService", method)) => {
-                    privacy_request::body(scene, method).await?
-                }
-                Some(("DuplicateService", method)) => duplicate::body(scene, method).await?,
-                Some(_) | None => None,
-            };
-            match body {
-                Some(body) => body,
-                None => return Ok(None),
-            }
-        }
+        _ => match elsewhere(scene, method).await? {
+            Some(body) => body,
+            None => return Ok(None),
+        },
     };
     Ok(Some(vec![body]))
+}
+
+async fn elsewhere(scene: &Scene, method: &str) -> anyhow::Result<Option<Value>> {
+    match method.split_once('/') {
+        Some(("PrivacyRequestService", method)) => privacy_request::body(scene, method).await,
+        Some(("DuplicateService", method)) => duplicate::body(scene, method).await,
+        Some(("MergeService", method)) => merge::body(scene, method).await,
+        _ => Ok(None),
+    }
 }
 
 /// A customer with two revisions.

@@ -13,6 +13,14 @@ pub(super) async fn bodies(scene: &Scene, method: &str) -> anyhow::Result<Option
         "EraseSubjects" | "AttestSubjects" => {
             json!({"service": SERVICE, "customers": [talkative(scene).await?]})
         }
+        "RemapSubjects" => {
+            let (customer, speaker) = (talkative(scene).await?, scene.made(CREATE).await?);
+            json!({
+                "service": SERVICE,
+                "speakers": [{"customer": customer, "speaker": speaker}],
+                "time": "2026-01-01T00:00:00Z",
+            })
+        }
         "ExportSubject" => json!({"service": SERVICE, "customer": talkative(scene).await?}),
         _ => return Ok(None),
     };

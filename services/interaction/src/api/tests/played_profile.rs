@@ -111,6 +111,7 @@ async fn lookup(
         LookupCustomersResult {
             match_count: i32::from(customer.is_some()),
             customer: customer.map(CustomerId::to_name).unwrap_or_default(),
+            origin: String::new(),
         }
     });
     Ok(tonic::Response::new(LookupCustomersResponse {

@@ -12,6 +12,7 @@ mod m0010_consent;
 mod m0011_relationship;
 mod m0012_erasure;
 mod m0020_duplicate;
+mod m0021_merge;
 mod m0022_search;
 mod m0024_erasure_journal;
 mod m0025_import;
@@ -32,6 +33,7 @@ pub fn migrations() -> Vec<Box<dyn MigrationTrait>> {
         Box::new(m0011_relationship::CreateRelationship),
         Box::new(m0012_erasure::CreateErasure),
         Box::new(m0020_duplicate::CreateDuplicate),
+        Box::new(m0021_merge::CreateMerge),
         Box::new(m0022_search::CreateSearch),
         Box::new(m0024_erasure_journal::AddJournalStep),
         Box::new(m0025_import::CreateImport),

@@ -17,6 +17,8 @@ pub struct Model {
     pub response_time: Option<i64>,
     /// Whether it is a case that waits for us.
     pub open_case: bool,
+    /// Whose it was told of; nothing where that is the customer itself and nobody it speaks for.
+    pub origin_id: Option<Uuid>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

@@ -17,6 +17,8 @@ pub struct Model {
     pub interaction_id: Uuid,
     pub amount_micros: i64,
     pub currency: String,
+    /// Whose it was told of; nothing where that is the customer itself and nobody it speaks for.
+    pub origin_id: Option<Uuid>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
