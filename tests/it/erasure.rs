@@ -4,9 +4,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use dossier_kernel::Role;
-use dossier_testkit::{Backend, Caller, Example, Plan, Rpc, Shape, Suite};
+use dossier_testkit::{Backend, Caller, Example, Plan, Rpc, Shape, Suite, on_both_backends};
 use serde_json::{Value, json};
 use tonic::{Code, Status};
+
+use super::following::restored::{restored, stop};
 
 const CREATE: &str = "dossier.profile.v1.CustomerService/CreateCustomer";
 const GET: &str = "dossier.profile.v1.CustomerService/GetCustomer";
@@ -33,6 +35,61 @@ async fn nothing_is_left_in_four_processes_on_sqlite() -> anyhow::Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_left_in_four_processes_on_postgres() -> anyhow::Result<()> {
     nothing_is_left(Backend::PostgresRedis).await
+}
+
+on_both_backends!(an_older_backup_brings_nobody_back);
+
+async fn an_older_backup_brings_nobody_back(mut suite: Suite) -> anyhow::Result<()> {
+    let known = meet(&suite, &suite.caller()?).await?;
+    let bystander = field(&create(&suite.caller()?, "Grace").await?, "name");
+    stop(&mut suite).await?;
+    suite.back_up()?;
+    suite.start_again().await?;
+    let caller = suite.caller()?;
+    let request = ask(&caller, &known.customer, "ERASE").await?;
+    wait_until_done(&caller, &request).await?;
+    stop(&mut suite).await?;
+    suite.restore()?;
+
+    let journal = suite.dir().join("data/erasures");
+    let aside = suite.dir().join("erasures-aside");
+    std::fs::rename(&journal, &aside)?;
+    let refused = restored(&suite, &[])
+        .err()
+        .context("nobody knows who was erased")?;
+    let refused = refused.to_string();
+    for word in ["erasure_journal_file", "--without-journal"] {
+        ensure!(refused.contains(word), "{refused}");
+    }
+    std::fs::rename(&aside, &journal)?;
+    let done = restored(&suite, &[])?;
+    ensure!(done.contains("1 customers who were erased"), "{done}");
+
+    suite.start_again().await?;
+    let caller = suite.caller()?;
+    let read = call(&caller, GET, json!({"name": known.customer})).await;
+    ensure!(not_found(read), "it is hidden before it is erased again");
+    let begun = Instant::now();
+    for service in &SERVICES[1..] {
+        while held(&suite, service, &known.customer).await? > 0 {
+            ensure!(
+                begun.elapsed() < ERASE_TIMEOUT,
+                "{service} still holds rows"
+            );
+            // Nothing tells when it is done: a job takes the next step every second.
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+    for (rpc, name) in [
+        (GET_INTERACTION, &known.interaction),
+        (GET_CASE, &known.case),
+    ] {
+        let read = call(&caller, rpc, json!({"name": name})).await;
+        ensure!(not_found(read), "{rpc} finds {name}");
+    }
+    ensure!(members(&caller, &known).await?.is_empty());
+    call(&caller, GET, json!({"name": bystander})).await?;
+    Ok(())
 }
 
 /// Somebody of whom every service holds something, and what that is.

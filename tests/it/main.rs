@@ -10,6 +10,7 @@ mod crash;
 mod deadlines;
 mod disk;
 mod drain;
+mod erasing;
 mod erasure;
 mod examples;
 #[cfg(feature = "failpoints")]

@@ -5,8 +5,9 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::command::{
-    access, apikey, audit, consent, customer, duplicate, erase, export, health, import, imports,
-    keys, merge, migrate, relationship, report, restored, segment, serve, tag, token,
+    access, apikey, audit, consent, customer, duplicate, erase, export, health, hold, import,
+    imports, keys, merge, migrate, privacy, relationship, report, restored, segment, serve, tag,
+    token,
 };
 use crate::demo;
 use crate::failure::{Failure, Result};
@@ -64,6 +65,12 @@ enum Command {
     /// Check what was erased
     #[command(subcommand)]
     Erase(erase::Erase),
+    /// Enter and follow what people ask for about their data
+    #[command(subcommand)]
+    Privacy(privacy::Privacy),
+    /// Keep customers from being erased, and let them go
+    #[command(subcommand)]
+    Hold(hold::Hold),
     /// Import customers from a CSV, NDJSON, XLSX or vCard file
     Import(import::Import),
     /// See what imports did, and take it back
@@ -139,6 +146,8 @@ fn execute(command: Command, output: &Output) -> Result<()> {
             Command::Access(access) => access.run(output).await,
             Command::Audit(audit) => audit.run(output).await,
             Command::Erase(erase) => erase.run(output),
+            Command::Privacy(privacy) => privacy.run(output).await,
+            Command::Hold(hold) => hold.run(output).await,
             Command::Import(import) => import.run(output).await,
             Command::Export(export) => export.run(output).await,
             Command::Customer(customer) => customer.run(output).await,

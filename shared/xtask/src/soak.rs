@@ -216,6 +216,16 @@ const HARNESSES: &[Harness] = &[
         failpoints: false,
     },
     Harness {
+        name: "erasure",
+        about: "erases one customer in a hundred under load, kills a service midway, looks for them (erased)",
+        package: "dossier-tests",
+        target: "it",
+        module: "erasing",
+        cycles: 1_000,
+        backends: true,
+        failpoints: false,
+    },
+    Harness {
         name: "canary",
         about: "calls every RPC with values that exist nowhere else and looks for them everywhere",
         package: "dossier-tests",
