@@ -88,7 +88,7 @@ impl Request {
         };
         let mut client = PrivacyRequestServiceClient::new(self.connect.wire().await?);
         let made = client.create_privacy_request(request).await?.into_inner();
-        output.answer(&document(&made), || sheet(&[made.clone()]))
+        output.answer(&document(&made), || sheet(std::slice::from_ref(&made)))
     }
 }
 
@@ -144,7 +144,7 @@ impl Show {
         let mut client = PrivacyRequestServiceClient::new(self.connect.wire().await?);
         let request = GetPrivacyRequestRequest { name: self.name };
         let shown = client.get_privacy_request(request).await?.into_inner();
-        output.answer(&document(&shown), || sheet(&[shown.clone()]))
+        output.answer(&document(&shown), || sheet(std::slice::from_ref(&shown)))
     }
 }
 

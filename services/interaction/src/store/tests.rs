@@ -470,12 +470,8 @@ async fn the_database_sums_up_as_the_rules_do() {
         };
         let some = sum(window).await;
         assert_eq!(some.interactions.span, Some((Timestamp(30), Timestamp(40))));
-        let nobody = summary(
-            reader,
-            &world.ctx.tenant,
-            &[CustomerId::generate()],
-            Window::AllTime,
-        );
+        let stranger = [CustomerId::generate()];
+        let nobody = summary(reader, &world.ctx.tenant, &stranger, Window::AllTime);
         assert_eq!(Summary::of(nobody.await.expect("sums")), Summary::default());
         world.test.discard().await;
     }
