@@ -292,7 +292,6 @@ async fn the_other_side_of_a_relationship_is_told_that_it_ended() {
                 ..Default::default()
             }),
             request_id: request_id(),
-            ..Default::default()
         };
         let related = house.relationships().create_relationship(relate).await;
         related.expect("related");
