@@ -44,6 +44,8 @@ pub enum Error {
     IsPart(CustomerId, CustomerId),
     #[error("A merge of {} is under way; wait for it to be done.", .0.to_name())]
     MergeUnderWay(CustomerId),
+    #[error("mergeRecords/{0} came later into the same customer; unmerge it first.")]
+    LaterMerge(Uuid),
     #[error("{} is of another type than the survivor.", .0.to_name())]
     OtherType(CustomerId),
     #[error("You may not see the identifiers of {}, which are needed to merge it.", .0.to_name())]
@@ -178,6 +180,7 @@ impl Error {
             | Self::BeingErased(_)
             | Self::IsPart(..)
             | Self::MergeUnderWay(_)
+            | Self::LaterMerge(_)
             | Self::OtherType(_)
             | Self::Held(_)
             | Self::NotPending(_)
@@ -259,7 +262,9 @@ impl From<Error> for kernel::Error {
             Error::IsPart(id, speaker) => plain()
                 .with("resource", id.to_name())
                 .with("customer", speaker.to_name()),
-            Error::NoMergeRecord(id) => plain().with("resource", format!("mergeRecords/{id}")),
+            Error::NoMergeRecord(id) | Error::LaterMerge(id) => {
+                plain().with("resource", format!("mergeRecords/{id}"))
+            }
             Error::TagExists | Error::PlanOutdated => plain(),
             Error::TooManyParts => plain().with("limit", "250"),
             Error::TooManyLevels => plain().with("limit", "100"),

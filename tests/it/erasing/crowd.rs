@@ -168,6 +168,8 @@ async fn write(clients: &Clients, one: &Somebody) -> anyhow::Result<()> {
             Code::Unknown,
             Code::Cancelled,
             Code::Internal,
+            Code::DeadlineExceeded,
+            Code::ResourceExhausted,
         ];
         anyhow::ensure!(away.contains(&refused.code()), "{refused:?}");
     }

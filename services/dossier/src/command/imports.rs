@@ -43,6 +43,8 @@ impl Imports {
 }
 
 #[derive(Args)]
+#[command(after_help = "Examples:\n  \
+    dossier imports list --json")]
 pub(crate) struct List {
     #[command(flatten)]
     connect: Connect,

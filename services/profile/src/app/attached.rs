@@ -2,11 +2,26 @@
 
 use dossier_access::Sight;
 use dossier_db::{Change, Tx};
-use dossier_kernel::{Ctx, CustomerId, Result, TenantId, Timestamp};
+use dossier_kernel::{Ctx, CustomerId, Error as Failure, Result, TenantId, Timestamp};
 
 use super::Profile;
 use crate::error::Error;
 use crate::store::{self, ChangeBody, ChangeKind, SealedCustomer};
+
+/// Fails where who was named is no longer spoken for by who was locked for it: between the look and the
+/// lock they were merged or unmerged.
+pub(super) async fn confirm_speaker(
+    tx: &Tx,
+    tenant: &TenantId,
+    named: CustomerId,
+    speaker: CustomerId,
+) -> Result<()> {
+    if store::customer::speaker(tx.conn(), tenant, named).await? == speaker {
+        return Ok(());
+    }
+    let words = "The customer was merged or unmerged just now; retry with the same request id.";
+    Err(Failure::unavailable(words))
+}
 
 impl Profile {
     /// Reads a live customer that something is to be hung on; neither it nor what hangs on it is

@@ -4,6 +4,7 @@ use dossier_db::Once;
 use dossier_kernel::{Ctx, CustomerId, Result};
 
 use super::Profile;
+use super::attached::confirm_speaker;
 use crate::domain::LegalHold;
 use crate::error::Error;
 use crate::store;
@@ -22,12 +23,14 @@ impl Profile {
         let tenant = ctx.tenant.clone();
         let work = self.0.db.write_once(ctx, once, move |tx| {
             Box::pin(async move {
-                let customer = store::customer::speaker(tx.conn(), &tenant, customer).await?;
+                let named = customer;
+                let customer = store::customer::speaker(tx.conn(), &tenant, named).await?;
                 // Also of a customer who waits to be erased, whom nobody else sees.
                 let rows = store::customer::lock(tx.conn(), &tenant, &[customer]).await?;
                 if rows.is_empty() {
                     return Err(Error::NoCustomer(customer).into());
                 }
+                confirm_speaker(tx, &tenant, named, customer).await?;
                 let listed = store::erasure_subject::lock(tx, &tenant, customer).await?;
                 if listed.is_some_and(|one| one.erasure_id.is_some()) {
                     return Err(Error::BeingErased(customer).into());

@@ -7,6 +7,7 @@ use dossier_filter::Filter;
 use dossier_kernel::{Ctx, CustomerId, PageSize, PageToken, Result, TenantId};
 use uuid::Uuid;
 
+use super::attached::confirm_speaker;
 use super::ending::SIGNER;
 use super::unit::{Edit, Locked, Unit};
 use super::{Profile, cache_key};
@@ -41,9 +42,8 @@ impl Profile {
             Box::pin(async move {
                 let now = profile.0.clock.now();
                 let creator = inside.principal.to_string();
-                let customer =
-                    store::customer::speaker(tx.conn(), &inside.tenant, customer).await?;
-                let request = PrivacyRequest::new(customer, kind, creator, now);
+                let speaker = store::customer::speaker(tx.conn(), &inside.tenant, customer).await?;
+                let request = PrivacyRequest::new(speaker, kind, creator, now);
                 let (id, tenant) = (request.id, inside.tenant.clone());
                 store::privacy_request::insert(tx, Model::of(&tenant, &request)).await?;
                 tx.touch(request.to_name(), ["customer", "type"]);
@@ -56,15 +56,19 @@ impl Profile {
                     source: Source::Api,
                 };
                 unit.hide(&request).await?;
+                confirm_speaker(tx, &unit.tenant, customer, speaker).await?;
                 Ok(id)
             })
         });
         let id = work.await?.value;
+        let shown = self.get_privacy_request(ctx, id).await?;
         if kind == PrivacyRequestType::Erase {
-            let key = cache_key(&ctx.tenant, customer);
-            self.0.cache.remove(&[key]).await;
+            // Who was named may be a part of who is erased.
+            let named = [customer, shown.request.customer];
+            let keys = named.map(|id| cache_key(&ctx.tenant, id));
+            self.0.cache.remove(&keys).await;
         }
-        self.get_privacy_request(ctx, id).await
+        Ok(shown)
     }
 
     pub async fn get_privacy_request(&self, ctx: &Ctx, id: Uuid) -> Result<Shown> {

@@ -72,6 +72,9 @@ impl Unit<'_> {
         if one.before.delete_time.is_some() {
             return Err(Error::Deleted(survivor).into());
         }
+        if let Some(later) = store::merge::later(tx, tenant, &row).await? {
+            return Err(Error::LaterMerge(later).into());
+        }
         self.check_free(&all).await?;
         let merged = self.past(&one, row.survivor_revision).await?;
         let before = self.past(&one, row.survivor_revision - 1).await?;

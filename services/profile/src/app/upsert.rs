@@ -235,6 +235,10 @@ impl Settlement {
     /// Fails where a customer lost what it was found by before it was locked. From then on nobody
     /// else changes it.
     fn confirm(&self, locked: &[Locked], rows: &[Candidate]) -> Result<(), Race> {
+        // Who became a part of another meanwhile is found as that one by the next look.
+        if locked.iter().any(|one| one.row.merged_into.is_some()) {
+            return Err(Race);
+        }
         let kept: HashMap<CustomerId, HashSet<Key>> = locked
             .iter()
             .map(|one| (one.before.id, one.before.keys().into_iter().collect()))

@@ -5,7 +5,9 @@ use dossier_kernel::paging::KeyValue;
 use dossier_kernel::{CustomerId, Result, TenantId, Timestamp};
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Expr, ExprTrait, Query};
-use sea_orm::{ConnectionTrait, FromQueryResult, IntoActiveModel, Iterable, Order, QuerySelect};
+use sea_orm::{
+    ConnectionTrait, FromQueryResult, IntoActiveModel, Iterable, Order, QueryOrder, QuerySelect,
+};
 
 use super::merge_part;
 use crate::domain::{MergeRecord, MergeState};
@@ -119,6 +121,18 @@ pub async fn is_under_way(tx: &Tx, tenant: &TenantId, customers: &[Uuid]) -> Res
         );
     let found = query.one(tx.conn()).await.map_err(dossier_db::error)?;
     Ok(found.is_some())
+}
+
+/// A merge into the same customer that was made after this one and is not taken back.
+pub async fn later(tx: &Tx, tenant: &TenantId, than: &Model) -> Result<Option<Uuid>> {
+    let standing = [MergeState::Merging, MergeState::Merged];
+    let query = dossier_db::find::<Entity>(tenant)
+        .filter(Column::SurvivorId.eq(than.survivor_id))
+        .filter(Column::SurvivorRevision.gt(than.survivor_revision))
+        .filter(Column::State.is_in(standing.map(|state| state.as_str())))
+        .order_by_desc(Column::SurvivorRevision);
+    let row = query.one(tx.conn()).await.map_err(dossier_db::error)?;
+    Ok(row.map(|row| row.merge_id))
 }
 
 /// The customers are themselves again.

@@ -44,7 +44,7 @@ async fn nothing_is_acknowledged_that_is_not_kept_and_space_heals() {
     let mut refused = 0;
     for round in 0..6 {
         // The limit is the connection's, and one that SQLite rolled back by itself is replaced.
-        pragma(&test.db, "PRAGMA max_page_count = 60").await;
+        pragma(&test.db, "PRAGMA max_page_count = 120").await;
         let all = (0..10).map(|n| fill(&test.db, format!("{round} {n}")));
         for answer in join_all(all).await {
             match answer {
