@@ -4,7 +4,7 @@
 use dossier_db::speaker::{self, Remapped};
 use dossier_db::subject::{self, Counts};
 use dossier_db::{Db, HeldTable, Once, Tx, failpoint};
-use dossier_kernel::{Ctx, CustomerId, Result, TenantId, Timestamp};
+use dossier_kernel::{Ctx, CustomerId, Error, Reason, Result, TenantId, Timestamp};
 use dossier_vault::Vault;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
@@ -230,9 +230,13 @@ impl Subjects {
         customers: Vec<CustomerId>,
     ) -> Result<Vec<Erased>> {
         let tenant = &ctx.tenant;
-        // A call that comes again after this was cut off counts what is left; the rows are gone all the
-        // same.
-        let thinned = self.held.thin(&self.db, ctx, &customers).await?;
+        // A call that was made before is answered, and one of another body refused, before anything goes.
+        let thinned = match self.is_new(ctx, once.clone()).await? {
+            // One that comes again after this was cut off counts what is left; the rows are gone all
+            // the same.
+            true => self.held.thin(&self.db, ctx, &customers).await?,
+            false => Counts::new(),
+        };
         let (own, of, ids) = (self.clone(), tenant.clone(), customers.clone());
         let work = self.db.write_once(ctx, once, move |tx| {
             Box::pin(async move {
@@ -250,6 +254,22 @@ impl Subjects {
         }
         self.participant.forget(tenant, &customers);
         Ok(done.value)
+    }
+
+    /// Whether a call has no outcome yet. REQUEST_ID_REUSED where it has that of another body.
+    async fn is_new(&self, ctx: &Ctx, once: Option<Once>) -> Result<bool> {
+        if once.is_none() {
+            return Ok(true);
+        }
+        let look = self.db.write_once(ctx, once, |_| {
+            let looked = Error::new(Reason::Cancelled, "A look is not kept.");
+            Box::pin(async move { Err::<Vec<Erased>, _>(looked) })
+        });
+        match look.await {
+            Ok(_) => Ok(false),
+            Err(error) if error.reason() == Reason::Cancelled => Ok(true),
+            Err(error) => Err(error),
+        }
     }
 
     pub async fn remap(
