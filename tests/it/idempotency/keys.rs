@@ -18,13 +18,15 @@ pub const KEYED_BY_ITEM: [(&str, &str); 2] = [
 ];
 
 /// Answers with a field that a repeat does not give again, and why.
-const OF_THE_MOMENT: [(&str, &str, &str); 4] = [
+const OF_THE_MOMENT: [(&str, &str, &str); 6] = [
     (
         "dossier.access.v1.ApiKeyService/CreateApiKey",
         "key_text",
         "a secret that is kept nowhere cannot be told again",
     ),
     (START_ROTATION, "services", "how far the rotation is by now"),
+    (UNDO_IMPORT, "state", "how far the undoing is by now"),
+    (UNDO_IMPORT, "update_time", "when it got that far"),
     (
         "dossier.profile.v1.MergeService/MergeCustomers",
         "state",
@@ -37,6 +39,7 @@ const OF_THE_MOMENT: [(&str, &str, &str); 4] = [
     ),
 ];
 
+const UNDO_IMPORT: &str = "dossier.profile.v1.ImportService/UndoImport";
 const START_ROTATION: &str = "dossier.vault.v1.KeyService/StartKeyRotation";
 
 /// A request under an id of its own.
@@ -96,16 +99,21 @@ impl Key {
         if !self.is_named() {
             return Ok(());
         }
-        let mut moment = OF_THE_MOMENT.iter();
-        let same = match moment.find(|(name, _, _)| *name == self.name()) {
-            None => first.messages == second.messages,
-            Some((_, field, _)) => {
-                let rpc = &self.example.rpc;
-                let (mut first, mut second) = (first.first(rpc)?, second.first(rpc)?);
+        let moment = OF_THE_MOMENT.iter();
+        let moment: Vec<&str> = moment
+            .filter(|(name, _, _)| *name == self.name())
+            .map(|(_, field, _)| *field)
+            .collect();
+        let same = if moment.is_empty() {
+            first.messages == second.messages
+        } else {
+            let rpc = &self.example.rpc;
+            let (mut first, mut second) = (first.first(rpc)?, second.first(rpc)?);
+            for field in moment {
                 first.clear_field_by_name(field);
                 second.clear_field_by_name(field);
-                first == second
             }
+            first == second
         };
         ensure!(same, "{}: the answers of one request differ", self.name());
         Ok(())
