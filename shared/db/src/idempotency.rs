@@ -239,21 +239,16 @@ pub async fn has_outcome_before(
 pub(crate) async fn forget(tx: &Tx, now: Timestamp) -> Result<u64> {
     let before: Value = now.minus(KEPT_FOR).micros().into();
     // In the order in which an erasure takes them, so that the two do not wait for each other.
-    let mut deleted = 0;
-    for (number, sql) in [
-        "DELETE FROM idempotency WHERE create_time < $1",
-        "DELETE FROM idempotency_subject WHERE create_time < $1",
-    ]
-    .into_iter()
-    .enumerate()
-    {
-        let statement = Statement::from_sql_and_values(tx.backend().into(), sql, [before.clone()]);
-        let done = tx.conn().execute_raw(statement).await.map_err(error)?;
-        if number == 0 {
-            deleted = done.rows_affected();
-        }
-    }
+    let deleted = forget_in(tx, "idempotency", before.clone()).await?;
+    forget_in(tx, "idempotency_subject", before).await?;
     Ok(deleted)
+}
+
+async fn forget_in(tx: &Tx, table: &'static str, before: Value) -> Result<u64> {
+    let sql = format!("DELETE FROM {table} WHERE create_time < $1");
+    let statement = Statement::from_sql_and_values(tx.backend().into(), sql, [before]);
+    let done = tx.conn().execute_raw(statement).await.map_err(error)?;
+    Ok(done.rows_affected())
 }
 
 /// The table `idempotency`. Part of every service's migrations.

@@ -6,7 +6,7 @@ use dossier_proto::profile::v1 as wire;
 use uuid::Uuid;
 
 use super::request::{self, invalid};
-use super::value::encode_time;
+use super::value::{encode_count, encode_time};
 use crate::domain::{Import, ImportCounts, ImportState, Violations};
 
 pub fn encode(import: Import) -> wire::Import {
@@ -39,13 +39,13 @@ pub fn encode(import: Import) -> wire::Import {
         create_time: Some(encode_time(create_time)),
         update_time: Some(encode_time(update_time)),
         creator,
-        row_count: count(rows),
-        created_count: count(created),
-        updated_count: count(updated),
-        unchanged_count: count(unchanged),
-        error_count: count(errors),
-        undone_count: count(undone_count),
-        kept_count: count(kept_count),
+        row_count: encode_count(rows),
+        created_count: encode_count(created),
+        updated_count: encode_count(updated),
+        unchanged_count: encode_count(unchanged),
+        error_count: encode_count(errors),
+        undone_count: encode_count(undone_count),
+        kept_count: encode_count(kept_count),
     }
 }
 
@@ -65,8 +65,4 @@ pub fn name(name: &str) -> Result<Uuid> {
         .filter(|(collection, _)| *collection == Import::COLLECTION)
         .and_then(|(_, id)| Uuid::try_parse(id).ok());
     id.ok_or_else(|| invalid("name", "must be imports/{import} with a UUID"))
-}
-
-fn count(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
 }

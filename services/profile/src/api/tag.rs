@@ -45,8 +45,3 @@ pub fn merge(asked: wire::MergeTagsRequest) -> Result<(Retag, Option<Once>)> {
     problems.into_result()?;
     Ok((retag, once))
 }
-
-/// Customers as the contract counts them.
-pub fn count(customers: u64) -> i64 {
-    i64::try_from(customers).unwrap_or(i64::MAX)
-}

@@ -8,6 +8,7 @@ use dossier_proto::profile::v1::{
 use dossier_rpc::{ctx, status, with_cursor};
 use tonic::{Request, Response, Status};
 
+use super::value::encode_count;
 use super::{Api, tag};
 use crate::app::Retagged;
 
@@ -38,7 +39,7 @@ impl TagService for Api {
             customer_count,
             cursor,
         } = done.map_err(status)?;
-        let customer_count = tag::count(customer_count);
+        let customer_count = encode_count(customer_count);
         Ok(with_cursor(RenameTagResponse { customer_count }, cursor))
     }
 
@@ -50,7 +51,7 @@ impl TagService for Api {
             customer_count,
             cursor,
         } = done.map_err(status)?;
-        let customer_count = tag::count(customer_count);
+        let customer_count = encode_count(customer_count);
         Ok(with_cursor(MergeTagsResponse { customer_count }, cursor))
     }
 }

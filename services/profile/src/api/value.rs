@@ -105,6 +105,11 @@ fn decode_money(money: common::Money) -> Result<Money, String> {
     Money::from_units_nanos(units, nanos, currency).map_err(|error| error.to_string())
 }
 
+/// As the contract counts.
+pub fn encode_count(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -143,6 +143,16 @@ impl Profile {
     /// Begins an import, or goes on with the one of this id. `fingerprint` says what its rows mean;
     /// REQUEST_ID_REUSED where it was begun with another.
     pub async fn begin_import(&self, ctx: &Ctx, id: Uuid, fingerprint: Vec<u8>) -> Result<()> {
+        match self.enter_import(ctx, id, fingerprint.clone()).await {
+            // Another stream was first: this one goes on with it.
+            Err(error) if error.reason() == Reason::AlreadyExists => {
+                self.enter_import(ctx, id, fingerprint).await
+            }
+            begun => begun,
+        }
+    }
+
+    async fn enter_import(&self, ctx: &Ctx, id: Uuid, fingerprint: Vec<u8>) -> Result<()> {
         let (now, tenant, creator) = (
             self.0.clock.now(),
             ctx.tenant.clone(),

@@ -9,6 +9,7 @@ use dossier_proto::profile::v1::{
 use dossier_tabular::Origin;
 use uuid::Uuid;
 
+use super::super::value::encode_count;
 use crate::app::{BatchReport, RowError};
 use crate::domain::ImportCounts;
 
@@ -39,11 +40,11 @@ impl Tally {
             .into_iter()
             .map(|error| row_error(error, first, origins))
             .collect();
-        self.summary.row_count += count(rows);
-        self.summary.created_count += count(created);
-        self.summary.updated_count += count(updated);
-        self.summary.unchanged_count += count(unchanged);
-        self.summary.error_count += count(error_count);
+        self.summary.row_count += encode_count(rows);
+        self.summary.created_count += encode_count(created);
+        self.summary.updated_count += encode_count(updated);
+        self.summary.unchanged_count += encode_count(unchanged);
+        self.summary.error_count += encode_count(error_count);
         if let Some(cursor) = cursor {
             self.summary.cursor = cursor;
         }
@@ -86,7 +87,7 @@ fn row_error(error: RowError, first: i64, origins: &[Origin]) -> ImportCustomers
         reason,
         message,
     } = error;
-    let row = count(row);
+    let row = encode_count(row);
     let index = usize::try_from(row - first).unwrap_or(usize::MAX);
     let column = match origins.get(index) {
         Some(origin) if !field.is_empty() => origin.column_of(&field),
@@ -117,8 +118,4 @@ const fn reason_of(reason: Reason) -> ErrorReason {
 
 fn answer(part: Part) -> ImportCustomersResponse {
     ImportCustomersResponse { part: Some(part) }
-}
-
-fn count(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
 }
